@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/coroutines.h - the ASYNC_ macros: how a C function becomes a coroutine, awaits, catches, cleans up.
+ *
+ * asyncio_task.h includes this file and has the rules. How it works: a body is one `switch` on the frame's `state`; every
+ * await is a `case` in it. An await that must wait stores its number and returns ASYNCIO__PENDING through all frames
+ * above; the loop later calls the innermost frame's body alone, which jumps to that case. `handler` is the case where an
+ * error or a return goes: the innermost block's exit (the block keeps the outer one's number), 1 FINALLY, 2 the end.
+ */
+#ifndef ASYNCIO_COROUTINES_H
+#define ASYNCIO_COROUTINES_H
+
+#include "../asyncio_task.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Awaiting ---- */
+
+ASYNCIO__HOT int asyncio__await_coro(asyncio_coro *self, asyncio_task *task, asyncio_coro *child)
+{
+    int err;
+    self->value = 0;
+    if (ASYNCIO__UNLIKELY(child == NULL))
+        return ASYNCIO_ENOMEM;
+    if (ASYNCIO__UNLIKELY(child->awaiter != NULL))
+        return ASYNCIO_EREUSED;
+    child->awaiter = self;
+    err = child->resume(child, task, 0);
+    if (err != ASYNCIO__PENDING && (child->flags & ASYNCIO__FRAME_HEAP))
+        asyncio__core_of(task->future.loop)->free(asyncio__task_of(child));
+    return err;
+}
+
+ASYNCIO__HOT int asyncio__await_root(asyncio_coro *self, asyncio_task *task, asyncio_root *root)
+{
+    return asyncio__await_coro(self, task, asyncio__coro_of(root));
+}
+
+ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, asyncio_status status)
+{
+    self->value = status.value;
+    if (status.code == ASYNCIO__PENDING) {
+        if (status.value == 0) /* else a coroutine below has said that it is the innermost */
+            asyncio__root_of(task)->awaiter = self;
+        self->value = 0;
+    }
+    return status.code;
+}
+
+ASYNCIO__HOT asyncio_status asyncio__future_status(asyncio_task *task, asyncio_future *future, const asyncio__wait *wait)
+{
+    if (ASYNCIO__UNLIKELY(future == NULL))
+        return asyncio__status(ASYNCIO_ENOMEM, 0);
+    if (future->flags & ASYNCIO__DONE) {
+        future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+        return asyncio__status(future->err, future->value);
+    }
+    if (ASYNCIO__UNLIKELY(future->loop != task->future.loop))
+        return asyncio__yield(task, ASYNCIO_EWRONGLOOP);
+    if (ASYNCIO__UNLIKELY(future == &task->future))
+        return asyncio__yield(task, ASYNCIO_ESELFAWAIT);
+    if (ASYNCIO__UNLIKELY(!asyncio__arm(task, wait)))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    task->wait.slot.object = future;
+    asyncio__list_append(&future->waiters, &task->wait.node);
+    return asyncio__status(ASYNCIO__PENDING, 0);
+}
+
+ASYNCIO__HOT int asyncio__await_future(asyncio_coro *self, asyncio_task *task, asyncio_future *future)
+{
+    return asyncio__await_status(self, task, asyncio__future_status(task, future, &asyncio__future_wait));
+}
+
+ASYNCIO__HOT int asyncio__await_task(asyncio_coro *self, asyncio_task *task, asyncio_task *awaited)
+{
+    asyncio_future *future = awaited != NULL ? &awaited->future : NULL;
+    return asyncio__await_status(self, task, asyncio__future_status(task, future, &asyncio__task_wait));
+}
+
+/* ---- Blocks: what ASYNC_WITH enters and leaves; the first member of your own block's struct ---- */
+
+/* Both functions may answer "wait for me" (any status of a library primitive, or asyncio_await_coro): then `resume` is
+ * called with the outcome of that wait, until it answers something else.
+ *   enter    its error is raised before the body; NULL: nothing to do
+ *   exit     err is the body's error, 0 after its end or a return. The answer is the error to go on with: 0 swallows it
+ *   resume   entering: err is 0; leaving: err is what exit was given. NULL: the outcome of the wait is the answer */
+typedef struct asyncio_block asyncio_block;
+typedef struct asyncio_block_type {
+    asyncio_status (*enter)(asyncio_block *block, asyncio_coro *self, asyncio_task *task);
+    asyncio_status (*exit)(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err);
+    asyncio_status (*resume)(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err, int outcome);
+} asyncio_block_type;
+
+struct asyncio_block {
+    const asyncio_block_type *type;
+    asyncio_value detail; /* of err */
+    int16_t err;          /* what the body ended with */
+    uint8_t phase;        /* ASYNCIO__BLOCK_* */
+#if ASYNCIO_DENSE
+    uint8_t outer; /* the handler outside */
+#else
+    uint32_t outer;
+#endif
+};
+
+enum { ASYNCIO__BLOCK_ENTER, ASYNCIO__BLOCK_OPEN, ASYNCIO__BLOCK_INSIDE, ASYNCIO__BLOCK_EXIT };
+
+/* A try block; after it, .err and .detail tell how its body ended. */
+typedef struct asyncio_try {
+    asyncio_block block;
+} asyncio_try;
+
+/*
+ * asyncio_await_coro - let a block's exit wait for a coroutine.
+ *
+ *   self, task   what the block's function was given; child: from ASYNC_IN, or ASYNC_NEW cast to asyncio_coro *
+ *   Returns      a status: the coroutine's error and value, or "wait for me"
+ */
+static inline asyncio_status asyncio_await_coro(asyncio_coro *self, asyncio_task *task, asyncio_coro *child)
+{
+    int err = asyncio__await_coro(self, task, child);
+    return asyncio__status(err, err == ASYNCIO__PENDING ? 1 : self->value);
+}
+
+/* asyncio_await_future - the status of waiting for a Future: for blocks, and for primitives of your own. */
+static inline asyncio_status asyncio_await_future(asyncio_task *task, asyncio_future *future)
+{
+    return asyncio__future_status(task, future, &asyncio__future_wait);
+}
+
+static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
+{
+    if (block->type == NULL || block->type->enter == NULL)
+        return 0;
+    return asyncio__await_status(self, task, block->type->enter(block, self, task));
+}
+
+static inline int asyncio__block_leave(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
+{
+    self->handler = block->outer;
+    block->phase = ASYNCIO__BLOCK_EXIT;
+    block->err = self->flags & ASYNCIO__FRAME_RETURNING ? self->err : (int16_t)0;
+    block->detail = block->err != 0 ? *asyncio__result_of(self, task) : 0;
+    if (block->type == NULL) /* a try block swallows every error */
+        return 0;
+    return asyncio__await_status(self, task, block->type->exit(block, self, task, block->err));
+}
+
+static inline int asyncio__block_resume(asyncio_coro *self, asyncio_task *task, asyncio_block *block, int outcome)
+{
+    int err = block->phase == ASYNCIO__BLOCK_ENTER ? 0 : block->err;
+    if (block->type->resume == NULL)
+        return outcome;
+    return asyncio__await_status(self, task, block->type->resume(block, self, task, err, outcome));
+}
+
+/* The exit is over. True: a return or an error goes on outward. */
+static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, asyncio_block *block, int err)
+{
+    if (err != 0) {
+        if (err != block->err)
+            *asyncio__result_of(self, task) = self->value;
+        self->err = (int16_t)err;
+        self->flags |= ASYNCIO__FRAME_RETURNING;
+    } else if (block->err != 0) {
+        self->err = 0;
+        self->flags &= (uint8_t)~ASYNCIO__FRAME_RETURNING;
+    }
+    return (self->flags & ASYNCIO__FRAME_RETURNING) != 0;
+}
+
+ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task, const char *function, const char *file)
+{
+    asyncio_exception_context context;
+    (void)function;
+    asyncio__clear(&context, sizeof context);
+    context.message = "a block was left by goto: its exit did not run";
+    context.err = ASYNCIO_ERUNTIME;
+    context.task = task;
+    context.file = file;
+#if ASYNCIO_DENSE && ASYNCIO_LINES
+    context.line = self->line;
+#else
+    (void)self;
+#endif
+    asyncio_call_exception_handler(task->future.loop, &context);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+/* ---- The macros ---- */
+
+/* A body's second parameter. A library call that needs it outside of a coroutine fails to compile with this name. */
+#define ASYNCIO__CURRENT asyncio__use_this_only_inside_ASYNC
+
+#if ASYNCIO_STRINGS
+#define ASYNCIO__FUNCTION (__func__ + sizeof "asyncio__body_" - 1)
+#define ASYNCIO__FILE __FILE__
+#else
+#define ASYNCIO__FUNCTION NULL
+#define ASYNCIO__FILE NULL
+#endif
+
+#ifdef __TINYC__
+#define ASYNCIO__EXTENSION
+#else
+#define ASYNCIO__EXTENSION __extension__
+#endif
+
+#if ASYNCIO_DENSE
+#define ASYNCIO__POINT(k) __COUNTER__
+#define ASYNCIO__BASE (__COUNTER__ - 2)
+#else
+#define ASYNCIO__POINT(k) (__LINE__ * 4 + (k))
+#define ASYNCIO__BASE 0
+#endif
+#if ASYNCIO_DENSE && ASYNCIO_LINES
+#define ASYNCIO__HERE(n) (self->coro.state = (n) - asyncio__base, self->coro.line = (uint16_t)__LINE__)
+#define ASYNCIO__LINE_HERE (self->coro.line = (uint16_t)__LINE__)
+#else
+#define ASYNCIO__HERE(n) (self->coro.state = (n) - asyncio__base)
+#define ASYNCIO__LINE_HERE ((void)0)
+#endif
+
+/* Counts 1..16 arguments; the dummy keeps C99's `...` from being empty. */
+#define ASYNCIO__NTH(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, N, ...) N
+#define ASYNCIO__COUNT(...) ASYNCIO__NTH(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define ASYNCIO__MANY(...) ASYNCIO__NTH(__VA_ARGS__, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, 1, 0)
+#define ASYNCIO__CAT(a, b) ASYNCIO__CAT_(a, b)
+#define ASYNCIO__CAT_(a, b) a##b
+#define ASYNCIO__FIRST(...) ASYNCIO__FIRST_(__VA_ARGS__, 0)
+#define ASYNCIO__FIRST_(first, ...) first
+
+/* ASYNCIO__SET(p, first, .a = 1, .b = 2) makes `p .a = 1; p .b = 2;`: arguments by name in any language standard. */
+#define ASYNCIO__SET(p, ...) ASYNCIO__CAT(ASYNCIO__SET_, ASYNCIO__COUNT(__VA_ARGS__))(p, __VA_ARGS__)
+#define ASYNCIO__SET_1(p, f)
+#define ASYNCIO__SET_2(p, f, a) p a;
+#define ASYNCIO__SET_3(p, f, a, ...) p a; ASYNCIO__SET_2(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_4(p, f, a, ...) p a; ASYNCIO__SET_3(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_5(p, f, a, ...) p a; ASYNCIO__SET_4(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_6(p, f, a, ...) p a; ASYNCIO__SET_5(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_7(p, f, a, ...) p a; ASYNCIO__SET_6(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_8(p, f, a, ...) p a; ASYNCIO__SET_7(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_9(p, f, a, ...) p a; ASYNCIO__SET_8(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_10(p, f, a, ...) p a; ASYNCIO__SET_9(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_11(p, f, a, ...) p a; ASYNCIO__SET_10(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_12(p, f, a, ...) p a; ASYNCIO__SET_11(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_13(p, f, a, ...) p a; ASYNCIO__SET_12(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_14(p, f, a, ...) p a; ASYNCIO__SET_13(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_15(p, f, a, ...) p a; ASYNCIO__SET_14(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_16(p, f, a, ...) p a; ASYNCIO__SET_15(p, f, __VA_ARGS__)
+
+/*
+ * ASYNC(name, fields...) {body} - a coroutine of this file. Each field ends in a semicolon; there may be none.
+ *
+ *   Makes `struct name` (the frame: `asyncio_coro coro`, then the fields) and `struct name_task` (the same with its Task
+ *   in front, `.frame` inside). The body is a function of its own in which `self` is the frame; it holds ASYNC_BEGIN,
+ *   perhaps ASYNC_FINALLY, and ASYNC_END.
+ *
+ * ASYNC_DECLARE(name, fields...); in a header and ASYNC_DEFINE(name) {body} in one source file are its two halves, in C
+ * and in C++.
+ */
+#define ASYNC(...)                                                                                                     \
+    ASYNCIO__CAT(ASYNCIO__FRAME_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)                                             \
+    static ASYNCIO__RESUME(ASYNCIO__FIRST(__VA_ARGS__));                                                               \
+    ASYNCIO__BODY(ASYNCIO__FIRST(__VA_ARGS__))
+#define ASYNC_DECLARE(...)                                                                                             \
+    ASYNCIO__CAT(ASYNCIO__FRAME_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)                                             \
+    ASYNCIO__EXTERN_C ASYNCIO__RESUME(ASYNCIO__FIRST(__VA_ARGS__))
+#define ASYNC_DEFINE(name) ASYNCIO__BODY(name)
+
+#define ASYNCIO__FRAME_1(name)                                                                                         \
+    struct name {                                                                                                      \
+        asyncio_coro coro;                                                                                             \
+    };                                                                                                                 \
+    ASYNCIO__FRAME_TASK(name)
+#define ASYNCIO__FRAME_N(name, ...)                                                                                    \
+    struct name {                                                                                                      \
+        asyncio_coro coro;                                                                                             \
+        __VA_ARGS__                                                                                                    \
+    };                                                                                                                 \
+    ASYNCIO__FRAME_TASK(name)
+#define ASYNCIO__FRAME_TASK(name)                                                                                      \
+    struct name##_task {                                                                                               \
+        ASYNCIO__TASK_HEAD                                                                                             \
+        struct name frame;                                                                                             \
+    };                                                                                                                 \
+    typedef char asyncio__frame_needs_no_more_alignment_than_a_pointer_##name                                          \
+        [offsetof(struct name##_task, frame) == offsetof(asyncio_task, coro) ? 1 : -1];
+#define ASYNCIO__RESUME(name) ASYNCIO__RESUME_(name)
+#define ASYNCIO__RESUME_(name)                                                                                         \
+    int asyncio__resume_##name(asyncio_coro *asyncio__self, asyncio_task *asyncio__task, int asyncio__err)
+#define ASYNCIO__BODY(name) ASYNCIO__BODY_(name)
+#define ASYNCIO__BODY_(name)                                                                                           \
+    ASYNCIO__INLINE int asyncio__body_##name(struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err);     \
+    ASYNCIO__RESUME_(name)                                                                                             \
+    {                                                                                                                  \
+        return asyncio__body_##name((struct name *)(void *)asyncio__self, asyncio__task, asyncio__err);                \
+    }                                                                                                                  \
+    ASYNCIO__INLINE int asyncio__body_##name(struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err)
+#define ASYNCIO__INLINE static inline
+
+/*
+ * ASYNC_NEW(name, .field = value, ...)             a coroutine on the heap (asyncio_loop.h, hosted)
+ * ASYNC_AT(&storage, name, .field = value, ...)    in a struct name_task of yours
+ * ASYNC_IN(&frame, name, .field = value, ...)      in a struct name of yours, for ASYNC_AWAIT only
+ *
+ *   Arguments by name, in any order, the rest zero. Nothing runs before it is awaited or made a task.
+ *   NEW and AT give an asyncio_root *, for create_task, run and ASYNC_AWAIT; IN an asyncio_coro *, for ASYNC_AWAIT.
+ *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM.
+ */
+#define ASYNC_AT(storage, ...) ASYNCIO__AT(ASYNCIO__FIRST(__VA_ARGS__), storage, __VA_ARGS__)
+#define ASYNC_IN(storage, ...) ASYNCIO__IN(ASYNCIO__FIRST(__VA_ARGS__), storage, __VA_ARGS__)
+#define ASYNCIO__AT(name, storage, ...) ASYNCIO__AT_(name, storage, __VA_ARGS__)
+#define ASYNCIO__IN(name, storage, ...) ASYNCIO__IN_(name, storage, __VA_ARGS__)
+#define ASYNCIO__AT_(name, storage, ...)                                                                               \
+    ASYNCIO__EXTENSION({                                                                                               \
+        struct name##_task *asyncio__at_##name = (storage);                                                            \
+        asyncio__check_storage(asyncio__at_##name);                                                                    \
+        ASYNCIO__PREPARE(name, (&asyncio__at_##name->frame), ASYNCIO__FRAME_ROOM, __VA_ARGS__)                         \
+        (asyncio_root *)(void *)&asyncio__at_##name->frame;                                                            \
+    })
+#define ASYNCIO__IN_(name, storage, ...)                                                                               \
+    ASYNCIO__EXTENSION({                                                                                               \
+        struct name *asyncio__in_##name = (storage);                                                                   \
+        ASYNCIO__PREPARE(name, asyncio__in_##name, 0, __VA_ARGS__)                                                     \
+        &asyncio__in_##name->coro;                                                                                     \
+    })
+#define ASYNCIO__PREPARE(name, at, mark, ...)                                                                          \
+    asyncio__clear(at, sizeof *at);                                                                                    \
+    at->coro.resume = asyncio__resume_##name;                                                                          \
+    at->coro.handler = 1;                                                                                              \
+    at->coro.flags = (mark);                                                                                           \
+    ASYNCIO__SET((*at), __VA_ARGS__)
+
+/* In debug mode: storage whose task still runs is not to be started again. Asked of the list, not of the storage. */
+static inline void asyncio__check_storage(void *storage)
+{
+#if ASYNCIO_ALL_TASKS
+    asyncio_loop *loop = asyncio__running_loop;
+    asyncio_task *task;
+    if (loop == NULL || !asyncio__core_of(loop)->debug)
+        return;
+    for (task = asyncio__core_of(loop)->tasks; task != NULL; task = task->next_task)
+        if ((void *)task == storage)
+            asyncio__report(&task->future, "ASYNC_AT: the storage of a task that is still running is started again");
+#else
+    (void)storage;
+#endif
+}
+
+/* ASYNC_TASK(&storage) - the Task in a struct name_task of yours. */
+#define ASYNC_TASK(storage) ((asyncio_task *)(void *)&(storage)->future)
+
+/*
+ * asyncio_create_task(coro, .name = "n", .into = &pointer, ...) - run a coroutine concurrently, on the running loop.
+ *
+ *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_task_options
+ *   Suspends   never: the task's first step comes in the next iteration
+ *   Returns    0; ASYNCIO_ENOLOOP outside of a running loop; else as asyncio_task_new. An error to ignore in good
+ *              conscience: it is reported, and the coroutine freed.
+ *   Memory     allocates nothing. Cost: O(1).
+ *   Source     tasks.py:create_task. Differs: the loop holds the task; a pointer to it comes by .into, see Lifetime.
+ */
+#define asyncio_create_task(...)                                                                                       \
+    ASYNCIO__EXTENSION({                                                                                               \
+        asyncio_task_options asyncio__options;                                                                         \
+        asyncio__no_options(&asyncio__options);                                                                        \
+        ASYNCIO__SET(asyncio__options, __VA_ARGS__)                                                                    \
+        asyncio_loop_create_task(NULL, ASYNCIO__FIRST(__VA_ARGS__), &asyncio__options);                                \
+    })
+
+/* ASYNC_BEGIN; ... ASYNC_END; - around the whole body. Falling into ASYNC_END returns 0. */
+#define ASYNC_BEGIN                                                                                                    \
+    enum { asyncio__base = ASYNCIO__BASE };                                                                            \
+    if (0) {                                                                                                           \
+        goto asyncio__error;                                                                                           \
+    asyncio__error:                                                                                                    \
+        asyncio__raise(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE);                 \
+        goto asyncio__unwind;                                                                                          \
+    asyncio__unwind:                                                                                                   \
+        self->coro.state = self->coro.handler;                                                                         \
+    }                                                                                                                  \
+    switch (self->coro.state) {                                                                                        \
+    default:                                                                                                           \
+        if (self->coro.state == 1)                                                                                     \
+            goto asyncio__end;                                                                                         \
+        return asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE);           \
+    case 0:
+
+/* ASYNC_FINALLY; - what follows runs once, on return, error and cancellation, and may await. An error raised in it
+ * replaces the pending one; an ASYNC_RETURN in it replaces error and value. Python's finally. */
+#define ASYNC_FINALLY                                                                                                  \
+    ASYNCIO__FALL_OFF;                                                                                                 \
+    if (0) {                                                                                                           \
+    case 1:;                                                                                                           \
+    }                                                                                                                  \
+    self->coro.handler = 2
+
+#define ASYNC_END                                                                                                      \
+    if (0) {                                                                                                           \
+    case 2:                                                                                                            \
+        goto asyncio__end;                                                                                             \
+    }                                                                                                                  \
+    }                                                                                                                  \
+    if (self->coro.handler != 2)                                                                                       \
+        ASYNCIO__FALL_OFF;                                                                                             \
+    asyncio__end:                                                                                                      \
+    self->coro.state = 2;                                                                                              \
+    return self->coro.err
+
+#define ASYNCIO__FALL_OFF                                                                                              \
+    do {                                                                                                               \
+        *asyncio__result_of(&self->coro, ASYNCIO__CURRENT) = 0;                                                        \
+        if (ASYNCIO__UNLIKELY(self->coro.handler != 1))                                                                \
+            asyncio__block_escaped(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FUNCTION, ASYNCIO__FILE);                   \
+    } while (0)
+
+/* Suspends at point n if expr says so; afterwards asyncio__err is the outcome. The label stands behind a return, so
+ * that no compiler sees a case fall through. */
+#define ASYNCIO__SUSPEND(n, expr)                                                                                      \
+    ASYNCIO__HERE(n);                                                                                                  \
+    asyncio__err = (expr);                                                                                             \
+    if (asyncio__err == ASYNCIO__PENDING) {                                                                            \
+        return ASYNCIO__PENDING;                                                                                       \
+    case (n) - asyncio__base:;                                                                                         \
+    }
+
+#define ASYNCIO__RAISE_IF_ERR                                                                                          \
+    if (ASYNCIO__UNLIKELY(asyncio__err != 0))                                                                          \
+        goto asyncio__error
+
+/*
+ * ASYNC_AWAIT(x)                 wait for x; an error leaves through the blocks around it and FINALLY
+ * ASYNC_AWAIT_INTO(dst, x)       the same, and x's value into the variable dst: an integer or pointer, no bit-field
+ * ASYNC_CATCH(err, x)            try/except around one await: the int err is 0 or the error, ECANCELLED too
+ * ASYNC_CATCH_INTO(err, dst, x)  the same with the value; on an error dst is its detail: the cancel message, or what
+ *                                continues the traceback; hand it on in ASYNC_RAISE(err, dst)
+ *
+ *   x          a coroutine (ASYNC_NEW, ASYNC_IN, ASYNC_AT), a Future *, a Task *, or the status of a library primitive
+ *   Suspends   if x is not ready; awaiting a done Future or a coroutine that does not suspend goes straight on
+ *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before; ASYNCIO_EWRONGLOOP,
+ *              ASYNCIO_ESELFAWAIT; ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited
+ *   Memory     allocates nothing. Cost: O(1) at any depth of awaits.
+ */
+#define ASYNC_AWAIT(x) ASYNCIO__AWAIT(ASYNCIO__POINT(0), x)
+#define ASYNC_AWAIT_INTO(dst, x) ASYNCIO__AWAIT_INTO(ASYNCIO__POINT(0), dst, x)
+#define ASYNC_CATCH(err, x) ASYNCIO__CATCH(ASYNCIO__POINT(0), err, x)
+#define ASYNC_CATCH_INTO(err, dst, x) ASYNCIO__CATCH_INTO(ASYNCIO__POINT(0), err, dst, x)
+#define ASYNCIO__AWAIT(n, x)                                                                                           \
+    do {                                                                                                               \
+        ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
+        ASYNCIO__RAISE_IF_ERR;                                                                                         \
+    } while (0)
+#define ASYNCIO__AWAIT_INTO(n, dst, x)                                                                                 \
+    do {                                                                                                               \
+        ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
+        ASYNCIO__RAISE_IF_ERR;                                                                                         \
+        ASYNCIO__INTO(dst, self->coro.value);                                                                          \
+    } while (0)
+#define ASYNCIO__CATCH(n, error, x)                                                                                    \
+    do {                                                                                                               \
+        ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
+        (error) = asyncio__err;                                                                                        \
+    } while (0)
+#define ASYNCIO__CATCH_INTO(n, error, dst, x)                                                                          \
+    do {                                                                                                               \
+        ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
+        (error) = asyncio__err;                                                                                        \
+        ASYNCIO__INTO(dst, self->coro.value);                                                                          \
+    } while (0)
+
+#define ASYNC_AWAIT_CORO(x) ASYNCIO__AWAIT_BY(ASYNCIO__POINT(0), asyncio__await_coro, x)
+#define ASYNC_AWAIT_FUTURE(x) ASYNCIO__AWAIT_BY(ASYNCIO__POINT(0), asyncio__await_future, x)
+#define ASYNC_AWAIT_TASK(x) ASYNCIO__AWAIT_BY(ASYNCIO__POINT(0), asyncio__await_task, x)
+#define ASYNCIO__AWAIT_BY(n, function, x)                                                                              \
+    do {                                                                                                               \
+        ASYNCIO__SUSPEND(n, function(&self->coro, ASYNCIO__CURRENT, x))                                                \
+        ASYNCIO__RAISE_IF_ERR;                                                                                         \
+    } while (0)
+
+/*
+ * ASYNC_RETURN(value)            end the coroutine: through the blocks around it and FINALLY, then to the awaiter
+ * ASYNC_RAISE(err)               the same with an error: 1 .. 0x7fff, else it becomes ASYNCIO_EVALUE
+ * ASYNC_RAISE(err, detail)       with the message of a cancellation, or what ASYNC_CATCH_INTO gave
+ */
+#define ASYNC_RETURN(value)                                                                                            \
+    do {                                                                                                               \
+        *asyncio__result_of(&self->coro, ASYNCIO__CURRENT) = ASYNCIO__VALUE(value);                                    \
+        self->coro.err = 0;                                                                                            \
+        self->coro.flags |= ASYNCIO__FRAME_RETURNING;                                                                  \
+        goto asyncio__unwind;                                                                                          \
+    } while (0)
+#define ASYNC_RAISE(...) ASYNCIO__RAISE(__VA_ARGS__, 0, 0)
+#define ASYNCIO__RAISE(error, detail, ...)                                                                             \
+    do {                                                                                                               \
+        asyncio__err = (error);                                                                                        \
+        self->coro.value = (asyncio_value)(detail);                                                                    \
+        ASYNCIO__LINE_HERE;                                                                                            \
+        goto asyncio__error;                                                                                           \
+    } while (0)
+
+/*
+ * ASYNC_WITH(block) {body} - Python's `async with`: enter, body, exit, whatever way the body ends.
+ *
+ *   block      a pointer without side effects to a struct in the frame whose first member is an asyncio_block, set up
+ *              before (its type). Blocks nest. break and continue in the body leave the block only.
+ *   Suspends   if its enter or exit does
+ *
+ * ASYNC_TRY(try) {body} ASYNC_EXCEPT(try) {handler} - try/except over several awaits.
+ *
+ *   try        a pointer to an asyncio_try in the frame; in and after the handler (try)->block.err and .detail
+ *   Every error of the body ends up there, ASYNCIO_ECANCELLED too: raise again what you do not handle. A return passes.
+ */
+#define ASYNC_WITH(b) ASYNCIO__WITH(ASYNCIO__POINT(0), ASYNCIO__POINT(1), ASYNCIO__POINT(2), (&(b)->block))
+#define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block))
+#define ASYNC_EXCEPT(b) if ((b)->block.err != 0)
+#define ASYNCIO__WITH(in, out, wait, b)                                                                                \
+    for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
+        if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
+            ASYNCIO__HERE(in);                                                                                         \
+            asyncio__err = asyncio__block_enter(&self->coro, ASYNCIO__CURRENT, b);                                     \
+            if (0) {                                                                                                   \
+            case (in) - asyncio__base:                                                                                 \
+                asyncio__err = asyncio__block_resume(&self->coro, ASYNCIO__CURRENT, b, asyncio__err);                  \
+            }                                                                                                          \
+            if (asyncio__err == ASYNCIO__PENDING)                                                                      \
+                return ASYNCIO__PENDING;                                                                               \
+            ASYNCIO__RAISE_IF_ERR;                                                                                     \
+            ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
+        } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
+            if (0) {                                                                                                   \
+            case (out) - asyncio__base:;                                                                               \
+            }                                                                                                          \
+            ASYNCIO__HERE(wait);                                                                                       \
+            asyncio__err = asyncio__block_leave(&self->coro, ASYNCIO__CURRENT, b);                                     \
+            if (0) {                                                                                                   \
+            case (wait) - asyncio__base:                                                                               \
+                asyncio__err = asyncio__block_resume(&self->coro, ASYNCIO__CURRENT, b, asyncio__err);                  \
+            }                                                                                                          \
+            if (asyncio__err == ASYNCIO__PENDING)                                                                      \
+                return ASYNCIO__PENDING;                                                                               \
+            if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b, asyncio__err))                                  \
+                goto asyncio__unwind;                                                                                  \
+            break;                                                                                                     \
+        } else                                                                                                         \
+            for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
+                 (b)->phase = ASYNCIO__BLOCK_EXIT)
+#define ASYNCIO__TRY(out, b)                                                                                           \
+    for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
+        if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
+            (b)->type = NULL;                                                                                          \
+            ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
+        } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
+            if (0) {                                                                                                   \
+            case (out) - asyncio__base:;                                                                               \
+            }                                                                                                          \
+            asyncio__err = asyncio__block_leave(&self->coro, ASYNCIO__CURRENT, b);                                     \
+            if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b, asyncio__err))                                  \
+                goto asyncio__unwind;                                                                                  \
+            break;                                                                                                     \
+        } else                                                                                                         \
+            for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
+                 (b)->phase = ASYNCIO__BLOCK_EXIT)
+#if ASYNCIO_DENSE /* a handler number has 8 bits */
+#define ASYNCIO__HANDLER_FITS(n) ((void)sizeof(char[(n) - asyncio__base < 256 ? 1 : -1]))
+#else
+#define ASYNCIO__HANDLER_FITS(n) ((void)0)
+#endif
+#define ASYNCIO__BLOCK_OPENED(n, b)                                                                                    \
+    ASYNCIO__HANDLER_FITS(n);                                                                                          \
+    (b)->outer = self->coro.handler;                                                                                   \
+    (b)->phase = ASYNCIO__BLOCK_OPEN;                                                                                  \
+    self->coro.handler = (n) - asyncio__base
+
+#ifdef __cplusplus
+#define ASYNCIO__AWAITED(x) asyncio__await(&self->coro, ASYNCIO__CURRENT, (x))
+#define ASYNCIO__INTO(dst, value) asyncio__into((dst), (value))
+#define ASYNCIO__VALUE(x) asyncio__value(x)
+static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_coro *x) { return asyncio__await_coro(s, t, x); }
+static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_root *x) { return asyncio__await_root(s, t, x); }
+static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_future *x) { return asyncio__await_future(s, t, x); }
+static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_task *x) { return asyncio__await_task(s, t, x); }
+static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_status x) { return asyncio__await_status(s, t, x); }
+template <class T> static inline void asyncio__into(T &dst, asyncio_value value) { dst = (T)value; }
+template <class T> struct asyncio__results_are_integers_or_pointers { enum { ok = 1 }; };
+template <> struct asyncio__results_are_integers_or_pointers<float>;
+template <> struct asyncio__results_are_integers_or_pointers<double>;
+template <> struct asyncio__results_are_integers_or_pointers<long double>;
+template <class T> static inline asyncio_value asyncio__value(T value)
+{
+    return (asyncio_value)value + (asyncio__results_are_integers_or_pointers<T>::ok - 1);
+}
+#else
+#define ASYNCIO__INTO(dst, value) ((dst) = (__typeof__(dst))(value))
+#if ASYNCIO_GENERIC
+#define ASYNCIO__AWAITED(x)                                                                                            \
+    (ASYNCIO__EXTENSION _Generic((x),                                                                                  \
+         asyncio_coro *: asyncio__await_coro,                                                                          \
+         asyncio_root *: asyncio__await_root,                                                                          \
+         asyncio_future *: asyncio__await_future,                                                                      \
+         asyncio_task *: asyncio__await_task,                                                                          \
+         asyncio_status: asyncio__await_status)(&self->coro, ASYNCIO__CURRENT, (x)))
+struct asyncio__results_are_integers_or_pointers {
+    int unused;
+};
+static const struct asyncio__results_are_integers_or_pointers asyncio__no_float = {0};
+#define ASYNCIO__VALUE(x)                                                                                              \
+    ((asyncio_value)ASYNCIO__EXTENSION _Generic((x),                                                                   \
+         float: asyncio__no_float,                                                                                     \
+         double: asyncio__no_float,                                                                                    \
+         long double: asyncio__no_float,                                                                               \
+         default: (x)))
+#else
+#define ASYNCIO__AWAITED(x) asyncio__await_status(&self->coro, ASYNCIO__CURRENT, (x))
+#define ASYNCIO__VALUE(x) ((asyncio_value)(x))
+#endif
+#endif
+
+#endif /* ASYNCIO_COROUTINES_H */

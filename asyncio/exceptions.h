@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/exceptions.h - error codes: Python's exceptions as int.
+ *
+ * 0 is success. Codes below 0x5000 are errno values (OSError), 0x5001 and up the library's (ASYNCIO_E...), and from
+ * ASYNCIO_EUSER to ASYNCIO_EUSERMAX a program's own. All fit a 16-bit int. ASYNCIO_ETIMEOUT is asyncio's TimeoutError;
+ * errno's ETIMEDOUT is the network's: they are never confused, and neither is ASYNCIO_ECANCELLED with errno's ECANCELED.
+ */
+#ifndef ASYNCIO_EXCEPTIONS_H
+#define ASYNCIO_EXCEPTIONS_H
+
+/* name, what Python calls it, text */
+#define ASYNCIO_ERRORS(X)                                                                                              \
+    X(ECANCELLED, "CancelledError", "cancelled")                                                                       \
+    X(ETIMEOUT, "TimeoutError", "timed out")                                                                           \
+    X(EINVALIDSTATE, "InvalidStateError", "the Future is not in a state that allows this")                             \
+    X(ERUNTIME, "RuntimeError", "not allowed here or now")                                                             \
+    X(EVALUE, "ValueError", "an argument is out of range")                                                             \
+    X(ENOMEM, "MemoryError", "out of memory")                                                                          \
+    X(ENOLOOP, "RuntimeError", "no running event loop")                                                                \
+    X(ECLOSED, "RuntimeError", "Event loop is closed")                                                                 \
+    X(ERUNNING, "RuntimeError", "This event loop is already running")                                                  \
+    X(ESTOPPED, "RuntimeError", "Event loop stopped before Future completed.")                                         \
+    X(EWRONGLOOP, "RuntimeError", "attached to a different loop")                                                      \
+    X(ESELFAWAIT, "RuntimeError", "Task cannot await on itself")                                                       \
+    X(EREUSED, "RuntimeError", "cannot reuse already awaited coroutine")                                               \
+    X(ELOST, "RuntimeError", "resume point not found: an await stands inside a switch of your own")                    \
+    X(EDEADLOCK, "RuntimeError", "deadlock: nothing is ready and nothing can wake the loop")                           \
+    X(EINTERRUPT, "KeyboardInterrupt", "interrupted")                                                                  \
+    X(EBUSY, "RuntimeError", "somebody else is already waiting here")                                                  \
+    X(EQUEUEEMPTY, "QueueEmpty", "the queue is empty")                                                                 \
+    X(EQUEUEFULL, "QueueFull", "the queue is full")                                                                    \
+    X(EQUEUESHUTDOWN, "QueueShutDown", "the queue was shut down")                                                      \
+    X(EBROKENBARRIER, "BrokenBarrierError", "the barrier is broken")                                                   \
+    X(EINCOMPLETEREAD, "IncompleteReadError", "end of file before the data was complete")                              \
+    X(ELIMITOVERRUN, "LimitOverrunError", "the separator is further away than the limit")                              \
+    X(EGROUP, "ExceptionGroup", "unhandled errors in a TaskGroup")
+
+enum asyncio_error {
+    ASYNCIO_OK = 0,
+    ASYNCIO__EBASE = 0x5000, /* above every errno, and small enough for a 16-bit int */
+#define ASYNCIO__ENUM(name, python, text) ASYNCIO_##name,
+    ASYNCIO_ERRORS(ASYNCIO__ENUM)
+#undef ASYNCIO__ENUM
+    ASYNCIO__EEND,
+    ASYNCIO_EUSER = 0x6000,    /* first code that is a program's own */
+    ASYNCIO_EUSERMAX = 0x7fff  /* last one */
+};
+
+#ifndef ASYNCIO_STRINGS
+#define ASYNCIO_STRINGS __STDC_HOSTED__
+#endif
+#if ASYNCIO_STRINGS
+/*
+ * asyncio_errname - Python's name of an error code.
+ *
+ *   Returns   a string that lives for ever: "CancelledError", ...; "OSError" for an errno value, "UserError" for a
+ *             program's own, "no error" for 0. Never suspends, allocates nothing.
+ */
+static inline const char *asyncio_errname(int err)
+{
+    static const char *const names[] = {
+#define ASYNCIO__NAME(name, python, text) python,
+        ASYNCIO_ERRORS(ASYNCIO__NAME)
+#undef ASYNCIO__NAME
+    };
+    if (err == 0)
+        return "no error";
+    if (err > ASYNCIO__EBASE && err < ASYNCIO__EEND)
+        return names[err - ASYNCIO__EBASE - 1];
+    return err >= ASYNCIO_EUSER ? "UserError" : "OSError";
+}
+#endif
+
+#endif /* ASYNCIO_EXCEPTIONS_H */

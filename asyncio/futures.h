@@ -1,0 +1,789 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/futures.h - the types, and the Future: a result that somebody will have.
+ *
+ *     asyncio_future done;
+ *     asyncio_future_init(&done, NULL);
+ *     asyncio_create_task(ASYNC_NEW(worker, .done = &done));
+ *     ASYNC_AWAIT_INTO(self->answer, &done);        // in a coroutine; worker calls asyncio_future_set_result(&done, 42)
+ *     asyncio_future_release(&done);
+ *
+ *         set_result, set_exception       FINISHED      Completion runs nothing: it puts every waiter, task or callback,
+ *     PENDING ------------------------->                into the ready list, in the order in which they came.
+ *         cancel                          CANCELLED
+ *
+ * Options (define before the first include, the same in every translation unit of the program)
+ *
+ *   ASYNCIO_HOSTED       1 with an operating system and libc                  default: __STDC_HOSTED__
+ *   ASYNCIO_THREADS      1: one running loop per thread                       default: hosted and the compiler can
+ *   ASYNCIO_STRINGS      1: keep names of errors and coroutines as text       default: ASYNCIO_HOSTED
+ *   ASYNCIO_LINES        1: a frame knows the line it waits at (no RAM where state and line share a word)  default: 1
+ *   ASYNCIO_DENSE        1: resume points count 3, 4, 5...; 0: they are __LINE__ (then one await a line)   default: __COUNTER__
+ *   ASYNCIO_NAMES        1: tasks have names (one pointer a task)             default: 1
+ *   ASYNCIO_CONTEXTS     1: tasks have a context slot (one pointer a task)    default: ASYNCIO_HOSTED
+ *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
+ *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
+ *   ASYNCIO_GENERIC      1: ASYNC_AWAIT accepts every awaitable; 0: statuses only, the rest by ASYNC_AWAIT_CORO,
+ *                        _FUTURE and _TASK, for compilers without _Generic    default: 1
+ */
+#ifndef ASYNCIO_FUTURES_H
+#define ASYNCIO_FUTURES_H
+
+/* With -std=c99 and its like libc hides POSIX; this must come before its first header. */
+#if defined(__STRICT_ANSI__) && defined(__unix__) && !defined(_DEFAULT_SOURCE) && !defined(_POSIX_C_SOURCE)
+#define _DEFAULT_SOURCE 1
+#endif
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef ASYNCIO_HOSTED
+#define ASYNCIO_HOSTED __STDC_HOSTED__
+#endif
+#ifndef ASYNCIO_THREADS
+#if ASYNCIO_HOSTED && defined(__GNUC__) && !defined(__TINYC__)
+#define ASYNCIO_THREADS 1
+#else
+#define ASYNCIO_THREADS 0
+#endif
+#endif
+#ifndef ASYNCIO_STRINGS
+#define ASYNCIO_STRINGS ASYNCIO_HOSTED
+#endif
+#ifndef ASYNCIO_LINES
+#define ASYNCIO_LINES 1
+#endif
+#ifndef ASYNCIO_DENSE
+#ifdef __COUNTER__
+#define ASYNCIO_DENSE 1
+#else
+#define ASYNCIO_DENSE 0
+#endif
+#endif
+#ifndef ASYNCIO_NAMES
+#define ASYNCIO_NAMES 1
+#endif
+#ifndef ASYNCIO_CONTEXTS
+#define ASYNCIO_CONTEXTS ASYNCIO_HOSTED
+#endif
+#ifndef ASYNCIO_ALL_TASKS
+#define ASYNCIO_ALL_TASKS 1
+#endif
+#ifndef ASYNCIO_TRACEBACK
+#define ASYNCIO_TRACEBACK (ASYNCIO_HOSTED ? 64 : 0)
+#endif
+#ifndef ASYNCIO_GENERIC
+#define ASYNCIO_GENERIC 1
+#endif
+
+#if defined(__GNUC__) && !defined(__TINYC__)
+#define ASYNCIO__UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define ASYNCIO__COLD static __attribute__((unused, noinline, cold))
+#ifdef __OPTIMIZE__ /* else structs passed by value would be copied by a call to memcpy */
+#define ASYNCIO__HOT static inline __attribute__((unused, always_inline))
+#else
+#define ASYNCIO__HOT static inline __attribute__((unused))
+#endif
+#define ASYNCIO__NODISCARD __attribute__((warn_unused_result))
+#else
+#define ASYNCIO__UNLIKELY(x) (x)
+#define ASYNCIO__COLD static inline
+#define ASYNCIO__HOT static inline
+#define ASYNCIO__NODISCARD
+#endif
+/* One object for the whole program, however many translation units include this: a weak definition, not a static one. */
+#define ASYNCIO__WEAK __attribute__((weak))
+#if ASYNCIO_THREADS
+#define ASYNCIO__THREAD_LOCAL __thread
+#else
+#define ASYNCIO__THREAD_LOCAL
+#endif
+#ifdef __cplusplus
+#define ASYNCIO__EXTERN_C extern "C"
+#else
+#define ASYNCIO__EXTERN_C extern
+#endif
+
+#include "exceptions.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a body returns besides an error: it suspended; what it is called with besides one: say your name. */
+#define ASYNCIO__PENDING (-1)
+#define ASYNCIO__DESCRIBE (-2)
+
+/* ---- Types ---- */
+
+typedef struct asyncio_coro asyncio_coro;
+typedef struct asyncio_future asyncio_future;
+typedef struct asyncio_task asyncio_task;
+typedef struct asyncio_handle asyncio_handle;
+typedef struct asyncio_loop asyncio_loop;
+/* A coroutine with room for its Task in front: what ASYNC_NEW and ASYNC_AT give, and create_task and run take. Never
+ * defined: a plain frame (ASYNC_IN) given to create_task is a wrong pointer type. */
+typedef struct asyncio_root asyncio_root;
+
+/* What a coroutine returns and a Future holds: an integer, or a pointer cast to it. */
+typedef intptr_t asyncio_value;
+
+/* Loop time: nanoseconds, or with ASYNCIO_HOSTED 0 a port's own ticks, whose differences are signed: a sleep is shorter
+ * than half the range. */
+#if ASYNCIO_HOSTED
+typedef int64_t asyncio_time;
+#else
+typedef int32_t asyncio_time;
+#endif
+
+/* What a primitive (sleep, a socket, a lock) answers when the current task asks it: done, failed, or wait for me.
+ * Good for ASYNC_AWAIT in the same statement only: by then the task may already be registered as a waiter. */
+typedef struct asyncio_status {
+    int code; /* 0, an error, or ASYNCIO__PENDING */
+    asyncio_value value;
+} asyncio_status;
+
+typedef int (*asyncio__resume)(asyncio_coro *self, asyncio_task *task, int err);
+typedef void (*asyncio_callback)(void *arg);
+typedef void (*asyncio_done_callback)(asyncio_future *future, void *arg);
+
+/* The head of every frame. 32 bytes where pointers have 8, 20 where they have 4. */
+struct asyncio_coro {
+    asyncio__resume resume;
+    asyncio_coro *awaiter; /* the frame that awaits this one; in a task's root frame: the innermost suspended frame */
+    asyncio_value value;   /* what the current await gave: its value, or its error's detail (cancel message, traceback) */
+    /* state: 0 not started, 1 FINALLY, 2 ended, else a resume point; err: the error that is on its way out through
+     * blocks and FINALLY; handler: where an error or a return goes next: the innermost block's exit, 1 FINALLY, 2 end */
+#if ASYNCIO_DENSE
+    uint16_t state;
+#if ASYNCIO_LINES
+    uint16_t line;
+#endif
+    int16_t err;
+    uint8_t handler;
+#else
+    uint32_t state, handler;
+    int16_t err;
+#endif
+    uint8_t flags; /* ASYNCIO__FRAME_* */
+};
+
+#define ASYNCIO__FRAME_HEAP 1u      /* the library allocated it and frees it */
+#define ASYNCIO__FRAME_ROOM 2u      /* a Task stands in front of it */
+#define ASYNCIO__FRAME_RETURNING 4u /* a return or an error is on its way out */
+
+/* How a node of the ready list behaves. Compared with NULL only: each translation unit has copies of its own. */
+typedef struct asyncio__node asyncio__node;
+typedef struct asyncio__wait {
+    void (*run)(asyncio__node *node);                          /* its turn has come */
+    void (*wake)(asyncio__node *node, asyncio_future *future); /* its Future is done; or, with NULL, its time has come */
+    void (*detach)(asyncio_task *task);                        /* leave whatever list it waits in; NULL: no task */
+    bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: detach, then wake with ASYNCIO_ECANCELLED */
+    const char *what;                                          /* for the deadlock report */
+} asyncio__wait;
+
+struct asyncio__node {
+    asyncio__node *next, *prev;
+    const asyncio__wait *wait; /* NULL in the ready list: a task to be stepped */
+};
+
+/* A node that can wait for a deadline or for an object. */
+typedef struct asyncio__timer {
+    asyncio__node node;
+    union {
+        asyncio_time when;
+        void *object;
+    } slot;
+} asyncio__timer;
+
+/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8. */
+struct asyncio_future {
+    asyncio_loop *loop;
+    asyncio__node *waiters; /* tasks and callbacks in order of registration; head->prev is the last */
+    asyncio_value value;    /* result, or the error's detail; in an unfinished Task a pending cancel message */
+    int16_t err;
+    uint16_t flags;      /* ASYNCIO__* below */
+    uint16_t holds;      /* who keeps it alive: the loop while unfinished, hold(), scheduled callbacks */
+    uint16_t cancelling; /* of a Task: cancel() requests less uncancel() */
+};
+
+#define ASYNCIO__DONE 1u
+#define ASYNCIO__CANCELLED 2u
+#define ASYNCIO__UNREAD 4u /* an error that nobody has looked at */
+#define ASYNCIO__TASK 8u   /* it is the head of a Task */
+#define ASYNCIO__HEAP 16u
+#define ASYNCIO__READY 32u       /* in the ready list */
+#define ASYNCIO__MUST_CANCEL 64u /* cancel() came while it was not waiting */
+#define ASYNCIO__KEPT 128u       /* somebody asked for a pointer: report an unread error at release, not at the end */
+#define ASYNCIO__QUIET 256u      /* the library's own: no report when destroyed unfinished */
+#define ASYNCIO__NAMED 512u
+#define ASYNCIO__WATCHED 2048u /* run()'s shutdown waits for it */
+#define ASYNCIO__LISTED 1024u /* done, but held: in the loop's list of what its close frees */
+
+/* The part of a Task that stands in front of its coroutine's frame. */
+#if ASYNCIO_ALL_TASKS
+#define ASYNCIO__TASK_LINKS asyncio_task *next_task, *prev_task;
+#else
+#define ASYNCIO__TASK_LINKS
+#endif
+#if ASYNCIO_NAMES
+#define ASYNCIO__TASK_NAME                                                                                             \
+    union {                                                                                                            \
+        const char *text; /* if NAMED */                                                                               \
+        uintptr_t number; /* else: Task-<number> */                                                                    \
+    } name;
+#else
+#define ASYNCIO__TASK_NAME
+#endif
+#if ASYNCIO_CONTEXTS
+#define ASYNCIO__TASK_CONTEXT void *context;
+#else
+#define ASYNCIO__TASK_CONTEXT
+#endif
+#define ASYNCIO__TASK_HEAD                                                                                             \
+    asyncio_future future;                                                                                             \
+    asyncio__timer wait; /* its place in the ready list, in a timer queue or in a list of waiters */                   \
+    ASYNCIO__TASK_LINKS                                                                                                \
+    ASYNCIO__TASK_NAME                                                                                                 \
+    ASYNCIO__TASK_CONTEXT
+
+/* A Task is a Future and a coroutine in one piece, the coroutine last so that the frame's fields can follow it. */
+struct asyncio_task {
+    ASYNCIO__TASK_HEAD
+    asyncio_coro coro;
+};
+
+/* A callback in the ready list, or in a Future's list of done callbacks. In storage of yours it can be cancelled, and
+ * must stay until it ran or was cancelled; where a function takes NULL instead, the library allocates one. */
+struct asyncio_handle {
+    asyncio__timer timer;
+    union {
+        asyncio_callback plain;
+        asyncio_done_callback done;
+    } callback;
+    void *arg;
+    union {
+        asyncio_loop *loop;
+        asyncio_future *future;
+    } of;
+    uint16_t flags; /* ASYNCIO__HANDLE_* */
+};
+
+#define ASYNCIO__HANDLE_HEAP 1u
+#define ASYNCIO__HANDLE_QUEUED 2u /* in the ready list */
+#define ASYNCIO__HANDLE_LISTED 4u /* in a Future's list, or armed as a timer */
+#define ASYNCIO__HANDLE_CANCELLED 8u
+#define ASYNCIO__HANDLE_DONE 16u /* a done callback: called with a Future */
+#define ASYNCIO__HANDLE_TIMER 32u
+
+/* What an exception handler is told; fields that do not apply are NULL or 0. Good during the call only. */
+typedef struct asyncio_exception_context {
+    const char *message;
+    int err;
+    asyncio_value detail;
+    asyncio_future *future; /* a Future that is no Task */
+    asyncio_task *task;
+    asyncio_handle *handle;
+    const char *file; /* where, if the message is about a place in the source */
+    int line;
+} asyncio_exception_context;
+
+typedef void (*asyncio_exception_handler)(asyncio_loop *loop, const asyncio_exception_context *context, void *arg);
+
+/* One frame that an error passed on its way out. */
+typedef struct asyncio_frame_info {
+    const char *function; /* NULL without ASYNCIO_STRINGS */
+    const char *file;
+    int line; /* 0 if unknown */
+    uint32_t serial, outer;
+} asyncio_frame_info;
+
+/* Options of create_task; leave out what you do not need, later versions may add more.
+ *   .name         not copied; default Task-<n>, n counted over the whole program
+ *   .context      what asyncio_task_get_context returns; default: the creator's
+ *   .eager_start  1: run up to the first suspension inside create_task, -1: do not, whatever the factory says
+ *   .into         where to put a held pointer to the task (NULL on failure), see Lifetime */
+typedef struct asyncio_task_options {
+    const char *name;
+    void *context;
+    int eager_start;
+    asyncio_task **into;
+} asyncio_task_options;
+
+typedef int (*asyncio_task_factory)(asyncio_loop *loop, asyncio_root *coro, const asyncio_task_options *options);
+
+/* What tasks know of their loop: the first member of struct asyncio_loop. */
+typedef struct asyncio__core {
+    asyncio__node *head, *tail; /* ready list */
+    asyncio__node *last;        /* the last node of the iteration that is running */
+    asyncio_task *current;
+#if ASYNCIO_ALL_TASKS
+    asyncio_task *tasks; /* unfinished tasks, oldest first; head->prev_task is the newest */
+    asyncio_task *kept;  /* heap tasks that are done and still held */
+#endif
+    asyncio_task_factory factory;
+    asyncio_exception_handler handler;
+    void *handler_arg;
+    asyncio_exception_handler default_handler;
+    void (*watched)(asyncio_task *task); /* a WATCHED task is done */
+    void *(*alloc)(size_t size); /* NULL: no heap */
+    void (*free)(void *memory);
+    bool debug, closed, running;
+#if ASYNCIO_TRACEBACK
+    uint32_t traces;
+    asyncio_frame_info trace[ASYNCIO_TRACEBACK];
+#endif
+} asyncio__core;
+
+/* The running loop of this thread, and the number of the next Task-<n>. */
+extern ASYNCIO__THREAD_LOCAL asyncio_loop *asyncio__running_loop;
+ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio_loop *asyncio__running_loop;
+#if ASYNCIO_NAMES
+extern uint32_t asyncio__task_count;
+ASYNCIO__WEAK uint32_t asyncio__task_count;
+#endif
+
+static inline asyncio__core *asyncio__core_of(asyncio_loop *loop)
+{
+    return (asyncio__core *)(void *)loop;
+}
+
+static inline asyncio_task *asyncio__node_task(asyncio__node *node)
+{
+    return (asyncio_task *)(void *)((char *)node - offsetof(asyncio_task, wait));
+}
+
+/* The root frame is always reached through this pointer, never as task->coro.x: the body sees the same bytes as part of
+ * its own struct, and compilers may assume that two unrelated structs do not overlap. */
+static inline asyncio_coro *asyncio__root_of(asyncio_task *task)
+{
+    return (asyncio_coro *)(void *)((char *)task + offsetof(asyncio_task, coro));
+}
+
+static inline asyncio_task *asyncio__task_of(asyncio_coro *root)
+{
+    return (asyncio_task *)(void *)((char *)root - offsetof(asyncio_task, coro));
+}
+
+/* Clears without a call to memset, which a firmware image may not have. */
+ASYNCIO__HOT void asyncio__clear(void *memory, size_t size)
+{
+#if ASYNCIO_HOSTED && defined(__GNUC__) && !defined(__TINYC__)
+    __builtin_memset(memory, 0, size);
+#else
+    unsigned char *byte = (unsigned char *)memory;
+    while (size-- != 0) {
+        *byte++ = 0;
+#ifdef __GNUC__
+        __asm__ volatile("" ::: "memory"); /* or the loop becomes the call again */
+#endif
+    }
+#endif
+}
+
+/* ---- Reports ---- */
+
+/*
+ * asyncio_call_exception_handler - report something that no caller can be told of.
+ *
+ *   loop, context   not NULL
+ *   Suspends        never. Returns nothing; allocates nothing.
+ *   Source          base_events.py:BaseEventLoop.call_exception_handler. Differs: C handlers cannot raise, so there is
+ *                   no "Unhandled error in exception handler". Without a handler a firmware build stays silent.
+ */
+static inline void asyncio_call_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context)
+{
+    asyncio__core *core = asyncio__core_of(loop);
+    if (core->handler != NULL)
+        core->handler(loop, context, core->handler_arg);
+    else if (core->default_handler != NULL)
+        core->default_handler(loop, context, NULL);
+}
+
+ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
+{
+    asyncio_exception_context context;
+    asyncio__clear(&context, sizeof context);
+    context.message = message;
+    context.err = future->err;
+    context.detail = future->value;
+    if (future->flags & ASYNCIO__TASK)
+        context.task = (asyncio_task *)(void *)future;
+    else
+        context.future = future;
+    asyncio_call_exception_handler(future->loop, &context);
+}
+
+/* ---- Ready list ---- */
+
+ASYNCIO__HOT void asyncio__ready_push(asyncio__core *core, asyncio__node *node)
+{
+    node->next = NULL;
+    node->prev = core->tail;
+    if (core->tail != NULL)
+        core->tail->next = node;
+    else
+        core->head = node;
+    core->tail = node;
+}
+
+/* Takes a node out of the middle. The head's own `prev` is stale by design: popping does not touch the new head. */
+static inline void asyncio__ready_remove(asyncio__core *core, asyncio__node *node)
+{
+    bool first = node == core->head;
+    if (first)
+        core->head = node->next;
+    else
+        node->prev->next = node->next;
+    if (node->next != NULL)
+        node->next->prev = node->prev;
+    else
+        core->tail = first ? NULL : node->prev;
+    if (core->last == node)
+        core->last = first ? NULL : node->prev;
+}
+
+/* ---- Doubly linked lists whose head's prev is the last: a Future's waiters ---- */
+
+static inline void asyncio__list_append(asyncio__node **head, asyncio__node *node)
+{
+    node->next = NULL;
+    if (*head == NULL) {
+        node->prev = node;
+        *head = node;
+    } else {
+        node->prev = (*head)->prev;
+        (*head)->prev->next = node;
+        (*head)->prev = node;
+    }
+}
+
+static inline void asyncio__list_remove(asyncio__node **head, asyncio__node *node)
+{
+    if (node == *head) {
+        *head = node->next;
+        if (node->next != NULL)
+            node->next->prev = node->prev;
+    } else {
+        node->prev->next = node->next;
+        (node->next != NULL ? node->next : *head)->prev = node->prev;
+    }
+}
+
+#if ASYNCIO_ALL_TASKS
+static inline void asyncio__tasks_add(asyncio_task **head, asyncio_task *task)
+{
+    task->next_task = NULL;
+    if (*head == NULL) {
+        task->prev_task = task;
+        *head = task;
+    } else {
+        task->prev_task = (*head)->prev_task;
+        (*head)->prev_task->next_task = task;
+        (*head)->prev_task = task;
+    }
+}
+
+static inline void asyncio__tasks_remove(asyncio_task **head, asyncio_task *task)
+{
+    if (task == *head)
+        *head = task->next_task;
+    else
+        task->prev_task->next_task = task->next_task;
+    if (task->next_task != NULL)
+        task->next_task->prev_task = task->prev_task;
+    else if (*head != NULL)
+        (*head)->prev_task = task->prev_task;
+}
+#endif
+
+/* ---- Handles ---- */
+
+/* An unread error of a Future that nobody can reach any more. */
+static inline void asyncio__future_forget(asyncio_future *future)
+{
+    if (future->flags & ASYNCIO__UNREAD) {
+        future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+        asyncio__report(future, future->flags & ASYNCIO__TASK ? "Task exception was never retrieved"
+                                                              : "Future exception was never retrieved");
+    }
+}
+
+static inline void asyncio__future_unhold(asyncio_future *future)
+{
+    if (future->holds == UINT16_MAX) /* counted past the end: kept for ever */
+        return;
+    if (future->holds > 0)
+        future->holds--;
+    if (future->holds == 0 && future->waiters == NULL) {
+        asyncio__core *core = asyncio__core_of(future->loop);
+        asyncio__future_forget(future);
+#if ASYNCIO_ALL_TASKS
+        if (future->flags & ASYNCIO__LISTED)
+            asyncio__tasks_remove(&core->kept, (asyncio_task *)(void *)future);
+#endif
+        if (future->flags & ASYNCIO__HEAP)
+            core->free(future);
+    }
+}
+
+static inline int asyncio__future_hold(asyncio_future *future)
+{
+    if (future->holds < UINT16_MAX)
+        future->holds++;
+    return 0;
+}
+
+static inline void asyncio__handle_run(asyncio__node *node)
+{
+    asyncio_handle *handle = (asyncio_handle *)(void *)node;
+    unsigned flags = handle->flags; /* copied first: the callback may arm or free its own storage */
+    void *arg = handle->arg;
+    handle->flags &= (uint16_t)~ASYNCIO__HANDLE_QUEUED;
+    if (flags & ASYNCIO__HANDLE_DONE) {
+        asyncio_done_callback done = handle->callback.done;
+        asyncio_future *future = handle->of.future;
+        if (flags & ASYNCIO__HANDLE_HEAP)
+            asyncio__core_of(future->loop)->free(handle);
+        done(future, arg);
+        asyncio__future_unhold(future);
+    } else {
+        asyncio_callback plain = handle->callback.plain;
+        if (flags & ASYNCIO__HANDLE_HEAP)
+            asyncio__core_of(handle->of.loop)->free(handle);
+        plain(arg);
+    }
+}
+
+static inline void asyncio__handle_queue(asyncio_loop *loop, asyncio_handle *handle)
+{
+    handle->flags = (uint16_t)((handle->flags & ~ASYNCIO__HANDLE_LISTED) | ASYNCIO__HANDLE_QUEUED);
+    asyncio__ready_push(asyncio__core_of(loop), &handle->timer.node);
+}
+
+static inline void asyncio__handle_wake(asyncio__node *node, asyncio_future *future)
+{
+    asyncio_handle *handle = (asyncio_handle *)(void *)node;
+    if (future != NULL)
+        asyncio__future_hold(future); /* until the callback has run */
+    asyncio__handle_queue(future != NULL ? future->loop : handle->of.loop, handle);
+}
+
+static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL, NULL, "callback"};
+
+/* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. */
+static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle, size_t size)
+{
+    uint16_t flags = 0;
+    if (handle == NULL) {
+        asyncio__core *core = asyncio__core_of(loop);
+        if (core->alloc == NULL || (handle = (asyncio_handle *)core->alloc(size)) == NULL)
+            return NULL;
+        flags = ASYNCIO__HANDLE_HEAP;
+    }
+    handle->timer.node.wait = &asyncio__handle_kind;
+    handle->flags = flags;
+    handle->of.loop = loop;
+    return handle;
+}
+
+/* ---- Future ---- */
+
+/*
+ * asyncio_future_init - a pending Future in storage of yours.
+ *
+ *   future     cleared and bound to the loop
+ *   loop       NULL: the running loop of this thread
+ *   Suspends   never. Returns nothing; allocates nothing.
+ *   Source     futures.py:Future.__init__. End it with asyncio_future_release to learn of an error that nobody read.
+ */
+static inline void asyncio_future_init(asyncio_future *future, asyncio_loop *loop)
+{
+    asyncio__clear(future, sizeof *future);
+    future->loop = loop != NULL ? loop : asyncio__running_loop;
+    future->holds = 1;
+    future->flags = ASYNCIO__KEPT;
+}
+
+/* asyncio_future_done, asyncio_future_cancelled, asyncio_future_get_loop - as Python's. Never suspend, never fail. */
+static inline bool asyncio_future_done(const asyncio_future *future) { return (future->flags & ASYNCIO__DONE) != 0; }
+static inline bool asyncio_future_cancelled(const asyncio_future *future)
+{
+    return (future->flags & ASYNCIO__CANCELLED) != 0;
+}
+static inline asyncio_loop *asyncio_future_get_loop(const asyncio_future *future) { return future->loop; }
+
+/* Settles the outcome and schedules every waiter, in order. Nothing runs before the loop's next iteration. */
+static inline void asyncio__future_settle(asyncio_future *future, unsigned flags, int err, asyncio_value value)
+{
+    asyncio__node *node = future->waiters;
+    future->value = value;
+    future->err = (int16_t)err;
+    future->flags = (uint16_t)(future->flags | ASYNCIO__DONE | flags);
+    future->waiters = NULL;
+    while (node != NULL) {
+        asyncio__node *next = node->next;
+        node->wait->wake(node, future);
+        node = next;
+    }
+}
+
+/*
+ * asyncio_future_set_result, asyncio_future_set_exception - settle a Future; its waiters run in the next iteration.
+ *
+ *   value      an integer, or a pointer cast to asyncio_value
+ *   err        1 .. 0x7fff: an errno value, a library code or one of your own. ASYNCIO_ECANCELLED is allowed, as in
+ *              Python: the Future then holds that error but is not cancelled().
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_EINVALIDSTATE if done already; ASYNCIO_ERUNTIME for a Task, whose coroutine alone settles it;
+ *              set_exception: ASYNCIO_EVALUE if err is out of range
+ *   Memory     allocates nothing. Cost: O(waiters).
+ *   Source     futures.py:Future.set_result, set_exception
+ */
+static inline int asyncio_future_set_result(asyncio_future *future, asyncio_value value)
+{
+    if (future->flags & (ASYNCIO__DONE | ASYNCIO__TASK))
+        return future->flags & ASYNCIO__TASK ? ASYNCIO_ERUNTIME : ASYNCIO_EINVALIDSTATE;
+    asyncio__future_settle(future, 0, 0, value);
+    return 0;
+}
+
+static inline int asyncio_future_set_exception(asyncio_future *future, int err)
+{
+    if (future->flags & (ASYNCIO__DONE | ASYNCIO__TASK))
+        return future->flags & ASYNCIO__TASK ? ASYNCIO_ERUNTIME : ASYNCIO_EINVALIDSTATE;
+    if (err <= 0 || err > ASYNCIO_EUSERMAX)
+        return ASYNCIO_EVALUE;
+    asyncio__future_settle(future, ASYNCIO__UNREAD, err, 0);
+    return 0;
+}
+
+/*
+ * asyncio_future_result - the outcome of a Future.
+ *
+ *   value      receives the result, or 0; may be NULL
+ *   Suspends   never
+ *   Returns    0; the error it holds; ASYNCIO_ECANCELLED if cancelled; ASYNCIO_EINVALIDSTATE while pending
+ *   Source     futures.py:Future.result. Marks the error as read.
+ */
+static inline int asyncio_future_result(asyncio_future *future, asyncio_value *value)
+{
+    if (value != NULL)
+        *value = (future->flags & ASYNCIO__DONE) && future->err == 0 ? future->value : 0;
+    if (!(future->flags & ASYNCIO__DONE))
+        return ASYNCIO_EINVALIDSTATE;
+    future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+    return future->err;
+}
+
+/*
+ * asyncio_future_exception - the error that a Future holds.
+ *
+ *   Suspends   never
+ *   Returns    0 if it has a result; the error; ASYNCIO_ECANCELLED if cancelled; ASYNCIO_EINVALIDSTATE while pending
+ *   Source     futures.py:Future.exception. Marks the error as read.
+ */
+static inline int asyncio_future_exception(asyncio_future *future) { return asyncio_future_result(future, NULL); }
+
+/* asyncio_future_cancel_message - what cancel() was given; NULL if nothing, or if not cancelled. */
+static inline const char *asyncio_future_cancel_message(const asyncio_future *future)
+{
+    return future->flags & ASYNCIO__CANCELLED ? (const char *)future->value : NULL;
+}
+
+static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg);
+
+/*
+ * asyncio_future_cancel - cancel a Future; of a Task: ask it to stop, see asyncio_task_cancel.
+ *
+ *   msg        not copied; NULL for none. Whoever awaits gets ASYNCIO_ECANCELLED with this as its detail.
+ *   Suspends   never
+ *   Returns    true; false if it was done already (then an unread error counts as read, as in Python)
+ *   Source     futures.py:Future.cancel. Cancelling a task that awaits a Future cancels that Future, and so all waiters.
+ */
+static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg)
+{
+    future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+    if (future->flags & ASYNCIO__DONE)
+        return false;
+    if (future->flags & ASYNCIO__TASK)
+        return asyncio_task_cancel((asyncio_task *)(void *)future, msg);
+    asyncio__future_settle(future, ASYNCIO__CANCELLED, ASYNCIO_ECANCELLED, (asyncio_value)msg);
+    return true;
+}
+
+/*
+ * asyncio_future_add_done_callback - have callback(future, arg) called by the loop when the Future is done.
+ *
+ *   handle     storage for it, yours until it was called or removed; NULL: taken from the heap
+ *   Suspends   never; never calls it synchronously, also not when the Future is done already
+ *   Returns    0; ASYNCIO_ENOMEM
+ *   Source     futures.py:Future.add_done_callback. Waiting tasks and callbacks run in one order, that of registration.
+ */
+static inline int asyncio_future_add_done_callback(asyncio_future *future, asyncio_handle *handle,
+                                                   asyncio_done_callback callback, void *arg)
+{
+    handle = asyncio__handle_init(future->loop, handle, sizeof *handle);
+    if (handle == NULL)
+        return ASYNCIO_ENOMEM;
+    handle->flags = (uint16_t)(handle->flags | ASYNCIO__HANDLE_DONE | ASYNCIO__HANDLE_LISTED);
+    handle->callback.done = callback;
+    handle->arg = arg;
+    handle->of.future = future;
+    if (future->flags & ASYNCIO__DONE)
+        asyncio__handle_wake(&handle->timer.node, future);
+    else
+        asyncio__list_append(&future->waiters, &handle->timer.node);
+    return 0;
+}
+
+/*
+ * asyncio_future_remove_done_callback - remove every callback with this function and argument.
+ *
+ *   Suspends   never
+ *   Returns    how many; 0 once the Future is done, for then they are scheduled
+ *   Cost       O(waiters). Source: futures.py:Future.remove_done_callback
+ */
+static inline int asyncio_future_remove_done_callback(asyncio_future *future, asyncio_done_callback callback, void *arg)
+{
+    int removed = 0;
+    asyncio__node *node, *next;
+    for (node = future->waiters; node != NULL; node = next) {
+        asyncio_handle *handle = (asyncio_handle *)(void *)node;
+        next = node->next;
+        if (node->wait->detach != NULL) /* a waiting task */
+            continue;
+        if (handle->callback.done != callback || handle->arg != arg)
+            continue;
+        asyncio__list_remove(&future->waiters, node);
+        handle->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
+        if (handle->flags & ASYNCIO__HANDLE_HEAP)
+            asyncio__core_of(future->loop)->free(handle);
+        removed++;
+    }
+    return removed;
+}
+
+/*
+ * asyncio_future_hold, asyncio_future_release - keep a Future, give it up.
+ *
+ *   Releasing the last hold of a Future that is done reports an error that nobody read ("... was never retrieved"), and
+ *   frees it if it is on the heap. One that still has waiters is freed when they are gone.
+ *   Suspends   never. Cost: O(1).
+ */
+static inline asyncio_future *asyncio_future_hold(asyncio_future *future)
+{
+    asyncio__future_hold(future);
+    return future;
+}
+static inline void asyncio_future_release(asyncio_future *future)
+{
+    if (future != NULL)
+        asyncio__future_unhold(future);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_FUTURES_H */

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/runners.h - run(): a loop, a main coroutine, and an orderly end.
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *
+ * What run() does, in CPython's order (Lib/asyncio/runners.py)
+ *
+ *   1. makes a loop; SIGINT cancels the main task from now on, if nobody else handles it
+ *   2. runs the main coroutine as a task until it is done
+ *   3. cancels every task that is left, and runs until those are done; tasks created meanwhile are not waited for
+ *   4. reports what those died of ("unhandled exception during asyncio.run() shutdown")
+ *   5. closes the loop
+ *
+ * Ctrl-C: the first cancels the main task; if that is what ends it, the result is ASYNCIO_EINTERRUPT. The second ends
+ * the loop after the current iteration, with the same result. The third is the system's own.
+ */
+#ifndef ASYNCIO_RUNNERS_H
+#define ASYNCIO_RUNNERS_H
+
+#include "../asyncio_loop.h"
+#if ASYNCIO_SELECTORS
+#include "unix_events.h"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Options of run and of a runner; leave out what you do not need.
+ *   .debug    debug mode (asyncio_set_debug)
+ *   .port     the loop's port; NULL: this target's own. &asyncio_virtual_port: virtual time
+ *   .loop     a loop that you initialised, instead of a new one; the runner closes it
+ *   .result   receives the main coroutine's result (asyncio_run only)
+ *   .quiet    do not print the error that ended the main coroutine (asyncio_run only) */
+typedef struct asyncio_run_options {
+    bool debug;
+    const asyncio_port *port;
+    asyncio_loop *loop;
+    asyncio_value *result;
+    bool quiet;
+} asyncio_run_options;
+
+/* A runner keeps one loop for several run()s. Not to be moved while open. */
+typedef struct asyncio_runner {
+    asyncio_loop *loop; /* NULL until the first use */
+    asyncio_loop own;
+    asyncio_run_options options;
+    bool closed;
+    asyncio_task *main_task;
+    int interrupts;
+} asyncio_runner;
+
+static inline void asyncio__no_run_options(asyncio_run_options *options)
+{
+    options->debug = false;
+    options->port = NULL;
+    options->loop = NULL;
+    options->result = NULL;
+    options->quiet = false;
+}
+
+/*
+ * asyncio_runner_init - ready a runner. It opens its loop at first use.
+ *
+ *   options    NULL: none. Never suspends, never fails, allocates nothing.
+ *   Source     runners.py:Runner.__init__
+ */
+static inline void asyncio_runner_init(asyncio_runner *runner, const asyncio_run_options *options)
+{
+    runner->loop = NULL;
+    runner->closed = false;
+    runner->main_task = NULL;
+    runner->interrupts = 0;
+    asyncio__no_run_options(&runner->options);
+    if (options != NULL) {
+        runner->options.debug = options->debug;
+        runner->options.port = options->port;
+        runner->options.loop = options->loop;
+    }
+}
+
+static inline int asyncio__runner_open(asyncio_runner *runner)
+{
+    int err = 0;
+    if (runner->closed)
+        return ASYNCIO_ECLOSED;
+    if (runner->loop != NULL)
+        return 0;
+    if (runner->options.loop == NULL)
+        err = asyncio_loop_init(&runner->own, runner->options.port);
+    if (err != 0)
+        return err;
+    runner->loop = runner->options.loop != NULL ? runner->options.loop : &runner->own;
+    if (runner->options.debug)
+        asyncio_set_debug(runner->loop, true);
+    return 0;
+}
+
+/* asyncio_runner_get_loop - the runner's loop, opened if need be; NULL if that failed or the runner is closed. */
+static inline asyncio_loop *asyncio_runner_get_loop(asyncio_runner *runner)
+{
+    return asyncio__runner_open(runner) == 0 ? runner->loop : NULL;
+}
+
+#if ASYNCIO_SELECTORS
+/* In the loop, not in signal context. */
+static inline void asyncio__runner_interrupt(void *arg)
+{
+    asyncio_runner *runner = (asyncio_runner *)arg;
+    runner->interrupts++;
+    if (runner->interrupts == 1 && runner->main_task != NULL && !asyncio_task_done(runner->main_task)) {
+        asyncio_task_cancel(runner->main_task, NULL);
+        return;
+    }
+    runner->loop->interrupted = true;
+    (void)asyncio_remove_signal_handler(runner->loop, SIGINT, NULL);
+}
+
+/* Only where nobody else handles it, and without keeping the loop from noticing a deadlock. */
+static inline bool asyncio__runner_catch(asyncio_runner *runner)
+{
+    struct sigaction now;
+    if (sigaction(SIGINT, NULL, &now) < 0 || (now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL)
+        return false;
+    if (asyncio_add_signal_handler(runner->loop, SIGINT, asyncio__runner_interrupt, runner) != 0)
+        return false;
+    asyncio_loop_remove_source(runner->loop);
+    return true;
+}
+
+static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught)
+{
+    bool removed = false;
+    if (caught) {
+        asyncio_loop_add_source(runner->loop);
+        (void)asyncio_remove_signal_handler(runner->loop, SIGINT, &removed);
+    }
+    if (caught && !removed)
+        asyncio_loop_remove_source(runner->loop);
+}
+#else
+static inline bool asyncio__runner_catch(asyncio_runner *runner)
+{
+    (void)runner;
+    return false;
+}
+static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught) { (void)runner, (void)caught; }
+#endif
+
+/*
+ * asyncio_runner_run - run a coroutine to its end on the runner's loop. May be called again.
+ *
+ *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
+ *   value      receives its result; may be NULL
+ *   Returns    0; the coroutine's error; ASYNCIO_EINTERRUPT after Ctrl-C; ASYNCIO_ERUNNING while a loop runs in this
+ *              thread; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM; ASYNCIO_EDEADLOCK; an errno value if the loop cannot open
+ *   Source     runners.py:Runner.run
+ */
+static inline int asyncio__runner_wait(asyncio_runner *runner, asyncio_root *root, asyncio_value *value,
+                                       asyncio_value *detail)
+{
+    asyncio_task_options options;
+    bool caught;
+    int err;
+    asyncio__no_options(&options);
+    options.into = &runner->main_task;
+    err = asyncio_loop_create_task(runner->loop, root, &options);
+    if (err != 0)
+        return err;
+    runner->interrupts = 0;
+    caught = asyncio__runner_catch(runner);
+    err = asyncio_run_until_future(runner->loop, &runner->main_task->future, value);
+    asyncio__runner_uncatch(runner, caught);
+    if (detail != NULL && err != 0 && asyncio_task_done(runner->main_task))
+        *detail = runner->main_task->future.value;
+    if (err == ASYNCIO_ECANCELLED && runner->interrupts > 0 && asyncio_task_uncancel(runner->main_task) == 0)
+        err = ASYNCIO_EINTERRUPT;
+    asyncio_task_release(runner->main_task);
+    runner->main_task = NULL;
+    return err;
+}
+
+static inline int asyncio__runner_run(asyncio_runner *runner, asyncio_root *root, asyncio_value *value,
+                                      asyncio_value *detail)
+{
+    int err = asyncio__running_loop != NULL ? ASYNCIO_ERUNNING : asyncio__runner_open(runner);
+    if (err == 0)
+        return asyncio__runner_wait(runner, root, value, detail);
+#ifdef ASYNCIO_MALLOC
+    if (root != NULL && (asyncio__coro_of(root)->flags & ASYNCIO__FRAME_HEAP))
+        asyncio__free(asyncio__task_of(asyncio__coro_of(root)));
+#endif
+    return err;
+}
+
+static inline int asyncio_runner_run(asyncio_runner *runner, asyncio_root *root, asyncio_value *value)
+{
+    return asyncio__runner_run(runner, root, value, NULL);
+}
+
+#if ASYNCIO_ALL_TASKS
+/* The tasks that shutdown cancelled are counted down; one iteration after the last, `target` is settled. */
+static inline void asyncio__shutdown_over(void *arg)
+{
+    (void)asyncio_future_set_result((asyncio_future *)arg, 0);
+}
+static inline void asyncio__shutdown_watched(asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    if (--loop->watched == 0)
+        (void)asyncio_call_soon(loop, &loop->stop_handle, asyncio__shutdown_over, loop->target);
+}
+
+static inline void asyncio__shutdown_report(asyncio_loop *loop)
+{
+    asyncio_task *task, *next;
+    for (task = loop->core.kept; task != NULL; task = next) {
+        next = task->next_task;
+        if (!(task->future.flags & ASYNCIO__WATCHED))
+            continue;
+        task->future.flags &= (uint16_t)~ASYNCIO__WATCHED;
+        if (task->future.flags & ASYNCIO__UNREAD)
+            asyncio__report(&task->future, "unhandled exception during asyncio.run() shutdown");
+        task->future.flags &= (uint16_t)~ASYNCIO__UNREAD;
+        asyncio_task_release(task);
+    }
+}
+
+static inline void asyncio__cancel_all_tasks(asyncio_loop *loop)
+{
+    asyncio_future over;
+    asyncio_task *task;
+    loop->watched = 0;
+    loop->core.watched = asyncio__shutdown_watched;
+    for (task = loop->core.tasks; task != NULL; task = task->next_task) {
+        task->future.flags |= ASYNCIO__WATCHED;
+        asyncio__future_hold(&task->future);
+        asyncio_task_cancel(task, NULL);
+        loop->watched++;
+    }
+    if (loop->watched == 0)
+        return;
+    asyncio_future_init(&over, loop);
+    (void)asyncio_run_until_future(loop, &over, NULL);
+    asyncio_handle_cancel(&loop->stop_handle);
+    asyncio__shutdown_report(loop);
+}
+#else
+static inline void asyncio__cancel_all_tasks(asyncio_loop *loop) { (void)loop; }
+#endif
+
+/*
+ * asyncio_runner_close - cancel what is left, wait for it, close the loop.
+ *
+ *   Returns    0, also the second time; ASYNCIO_ERUNNING from inside of it
+ *   Source     runners.py:Runner.close. A task that swallows its cancellation and goes on keeps it waiting, as in CPython;
+ *              one that can never be woken again is a deadlock, reported and destroyed.
+ */
+static inline int asyncio_runner_close(asyncio_runner *runner)
+{
+    if (runner->loop != NULL) {
+        if (asyncio_loop_is_running(runner->loop) || asyncio__running_loop != NULL)
+            return ASYNCIO_ERUNNING;
+        if (!asyncio_loop_is_closed(runner->loop)) {
+            asyncio__cancel_all_tasks(runner->loop);
+            (void)asyncio_loop_close(runner->loop);
+        }
+    }
+    runner->loop = NULL;
+    runner->closed = true;
+    return 0;
+}
+
+/*
+ * asyncio_run(coro, .option = value, ...) - run the main coroutine of a program. See the top of this file.
+ *
+ *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
+ *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet. Fit for main's
+ *              return: no error's low byte is 0.
+ *   Memory     the loop's resources, released before it returns
+ *   Source     runners.py:run
+ */
+static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *options)
+{
+    asyncio_runner runner;
+    asyncio_value detail = 0;
+    int err;
+    asyncio_runner_init(&runner, options);
+    err = asyncio__runner_run(&runner, root, options->result, &detail);
+#if ASYNCIO_HOSTED
+    if (err != 0 && !options->quiet && runner.loop != NULL)
+        asyncio_print_error(stderr, runner.loop, err, err == ASYNCIO_EINTERRUPT ? 0 : detail);
+    else if (err != 0 && !options->quiet)
+        fprintf(stderr, "asyncio_run: %s\n", asyncio_strerror(err));
+#endif
+    (void)asyncio_runner_close(&runner);
+    return err;
+}
+#define asyncio_run(...)                                                                                               \
+    ASYNCIO__EXTENSION({                                                                                               \
+        asyncio_run_options asyncio__options;                                                                          \
+        asyncio__no_run_options(&asyncio__options);                                                                    \
+        ASYNCIO__SET(asyncio__options, __VA_ARGS__)                                                                    \
+        asyncio__run(ASYNCIO__FIRST(__VA_ARGS__), &asyncio__options);                                                  \
+    })
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_RUNNERS_H */

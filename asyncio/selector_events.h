@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/selector_events.h - descriptors: readers, writers, and sockets that a coroutine awaits.
+ *
+ *     ASYNC_AWAIT_INTO(self->got, asyncio_sock_recv(self->fd, self->buf, sizeof self->buf));
+ *     ASYNC_AWAIT(asyncio_sock_sendall(self->fd, self->buf, (size_t)self->got));
+ *
+ * The sock_ functions try the system call at once and suspend only if it would block. While a task waits for a
+ * descriptor nobody else may wait for the same event of it. Cancelling leaves nothing registered; bytes that sendall
+ * had sent by then are sent. Close a descriptor only when nobody waits for it.
+ *
+ * Source: CPython Lib/asyncio/selector_events.py. Differs: a second waiter gets ASYNCIO_EBUSY, where CPython silently
+ * replaces the first one; recv and sendall also take pipes, terminals and files, which are read or written once ready.
+ */
+#ifndef ASYNCIO_SELECTOR_EVENTS_H
+#define ASYNCIO_SELECTOR_EVENTS_H
+
+#include "../asyncio_loop.h"
+
+#include <sys/socket.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * asyncio_add_reader, asyncio_add_writer - call callback(arg) once per iteration while fd is readable (writable).
+ *
+ *   fd         0 .. FD_SETSIZE - 1. Replaces the callback that was there.
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_EVALUE for a descriptor that select() cannot take; ASYNCIO_ENOMEM; ASYNCIO_ECLOSED;
+ *              ASYNCIO_EBUSY if a task waits for it
+ *   Memory     one block the first time that a descriptor is watched, kept until the loop closes
+ *   Source     selector_events.py:_add_reader
+ *
+ * asyncio_remove_reader, asyncio_remove_writer - stop that.
+ *
+ *   Returns    true; false if there was none, or the loop is closed. A call that is due in this iteration is taken back.
+ */
+static inline void asyncio__sock_ready(void *arg);
+
+/* The task that waits for an event of a descriptor, if its callback is the library's. */
+static inline asyncio_task *asyncio__fd_waiter(asyncio_loop *loop, int fd, unsigned event);
+
+static inline int asyncio__add_callback(asyncio_loop *loop, int fd, unsigned event, asyncio_callback callback, void *arg)
+{
+    if (!loop->core.closed && asyncio__fd_waiter(loop, fd, event) != NULL)
+        return ASYNCIO_EBUSY;
+    return asyncio__fd_watch(loop, fd, event, callback, arg);
+}
+static inline int asyncio_add_reader(asyncio_loop *loop, int fd, asyncio_callback callback, void *arg)
+{
+    return asyncio__add_callback(loop, fd, ASYNCIO__READ, callback, arg);
+}
+static inline int asyncio_add_writer(asyncio_loop *loop, int fd, asyncio_callback callback, void *arg)
+{
+    return asyncio__add_callback(loop, fd, ASYNCIO__WRITE, callback, arg);
+}
+static inline bool asyncio_remove_reader(asyncio_loop *loop, int fd)
+{
+    return asyncio__fd_unwatch(loop, fd, ASYNCIO__READ);
+}
+static inline bool asyncio_remove_writer(asyncio_loop *loop, int fd)
+{
+    return asyncio__fd_unwatch(loop, fd, ASYNCIO__WRITE);
+}
+
+/* A task that waits for a descriptor is in no list, so its links are free: `next` holds the bytes still to go (or the
+ * address length's place), `prev` the descriptor, the slot the buffer (or the address's place). */
+static inline void asyncio__sock_set(asyncio_task *task, int fd, void *buf, uintptr_t size)
+{
+    task->wait.slot.object = buf;
+    task->wait.node.next = (asyncio__node *)size;
+    task->wait.node.prev = (asyncio__node *)(uintptr_t)fd;
+}
+static inline int asyncio__sock_fd(asyncio_task *task) { return (int)(uintptr_t)task->wait.node.prev; }
+
+/* One try of what the task wants: 0 and the value, an error, or EAGAIN. */
+typedef int (*asyncio__sock_try)(int fd, asyncio_task *task, asyncio_value *value);
+
+/* A wait for a descriptor, and how to try again. */
+typedef struct asyncio__sock_wait {
+    asyncio__wait wait;
+    asyncio__sock_try attempt;
+    unsigned event;
+} asyncio__sock_wait;
+
+static inline const asyncio__sock_wait *asyncio__sock_wait_of(asyncio_task *task)
+{
+    return (const asyncio__sock_wait *)(const void *)task->wait.node.wait;
+}
+
+static inline void asyncio__sock_detach(asyncio_task *task)
+{
+    asyncio__fd_unwatch(task->future.loop, asyncio__sock_fd(task), asyncio__sock_wait_of(task)->event);
+}
+
+static inline bool asyncio__would_block(int err) { return err == EAGAIN || err == EWOULDBLOCK || err == EINTR; }
+
+static inline void asyncio__sock_ready(void *arg)
+{
+    asyncio_task *task = (asyncio_task *)arg;
+    asyncio_value value = 0;
+    int err = asyncio__sock_wait_of(task)->attempt(asyncio__sock_fd(task), task, &value);
+    if (asyncio__would_block(err))
+        return;
+    asyncio__sock_detach(task);
+    asyncio__wake(task, err, value);
+}
+
+static inline asyncio_task *asyncio__fd_waiter(asyncio_loop *loop, int fd, unsigned event)
+{
+    asyncio__fd *entry = asyncio__fd_find(loop, fd);
+    asyncio_handle *handle;
+    if (entry == NULL || !(entry->watched & event))
+        return NULL;
+    handle = event == ASYNCIO__READ ? &entry->reader : &entry->writer;
+    return handle->callback.plain == asyncio__sock_ready ? (asyncio_task *)handle->arg : NULL;
+}
+
+/* Tries at once if `now`; else, or if it would block, makes the task wait. */
+static inline asyncio_status asyncio__sock_start(const asyncio__sock_wait *wait, int fd, void *buf, uintptr_t size,
+                                                 bool now)
+{
+    asyncio_task *task = asyncio_current_task();
+    asyncio_value value = 0;
+    int err;
+    if (task == NULL || task->wait.node.wait != NULL || (task->future.flags & ASYNCIO__READY))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    if (asyncio__fd_waiter(task->future.loop, fd, wait->event) != NULL)
+        return asyncio__status(ASYNCIO_EBUSY, 0);
+    asyncio__sock_set(task, fd, buf, size);
+    if (now) {
+        err = wait->attempt(fd, task, &value);
+        if (!asyncio__would_block(err))
+            return asyncio__status(err, value);
+    }
+    err = asyncio__fd_watch(task->future.loop, fd, wait->event, asyncio__sock_ready, task);
+    if (err != 0)
+        return asyncio__status(err, 0);
+    task->wait.node.wait = &wait->wait;
+    return asyncio__status(ASYNCIO__PENDING, 0);
+}
+
+static inline bool asyncio__is_socket(int fd)
+{
+    int type;
+    socklen_t size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 || errno != ENOTSOCK;
+}
+
+#ifdef MSG_NOSIGNAL
+#define ASYNCIO__SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+#else
+#define ASYNCIO__SEND_FLAGS MSG_DONTWAIT
+#endif
+
+static inline int asyncio__recv_attempt(int fd, asyncio_task *task, asyncio_value *value)
+{
+    size_t size = (size_t)(uintptr_t)task->wait.node.next;
+    ssize_t got = recv(fd, task->wait.slot.object, size, MSG_DONTWAIT);
+    if (got < 0 && errno == ENOTSOCK)
+        got = read(fd, task->wait.slot.object, size);
+    *value = got;
+    return got < 0 ? errno : 0;
+}
+static const asyncio__sock_wait asyncio__recv_wait = {
+    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a descriptor to read"}, asyncio__recv_attempt, ASYNCIO__READ};
+
+static inline int asyncio__send_attempt(int fd, asyncio_task *task, asyncio_value *value)
+{
+    (void)value;
+    for (;;) {
+        size_t left = (size_t)(uintptr_t)task->wait.node.next;
+        bool pipe = false;
+        ssize_t sent = left == 0 ? 0 : send(fd, task->wait.slot.object, left, ASYNCIO__SEND_FLAGS);
+        if (sent < 0 && errno == ENOTSOCK) {
+            pipe = true;
+            sent = write(fd, task->wait.slot.object, left);
+        }
+        if (sent < 0)
+            return errno;
+        asyncio__sock_set(task, fd, (char *)task->wait.slot.object + sent, left - (size_t)sent);
+        if (left == (size_t)sent)
+            return 0;
+        if (pipe) /* it may block: one write a readiness */
+            return EAGAIN;
+    }
+}
+static const asyncio__sock_wait asyncio__send_wait = {
+    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a descriptor to write"}, asyncio__send_attempt, ASYNCIO__WRITE};
+
+static inline int asyncio__accept_attempt(int fd, asyncio_task *task, asyncio_value *value)
+{
+    socklen_t *size = (socklen_t *)(void *)task->wait.node.next;
+    int peer = accept(fd, (struct sockaddr *)task->wait.slot.object, size), err;
+    if (peer < 0)
+        return errno == ECONNABORTED ? EAGAIN : errno;
+    err = asyncio__set_fd_flags(peer);
+    if (err != 0)
+        close(peer);
+    *value = peer;
+    return err;
+}
+static const asyncio__sock_wait asyncio__accept_wait = {
+    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a connection to accept"}, asyncio__accept_attempt, ASYNCIO__READ};
+
+static inline int asyncio__connect_attempt(int fd, asyncio_task *task, asyncio_value *value)
+{
+    int err = 0;
+    socklen_t size = sizeof err;
+    (void)task, (void)value;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0 ? errno : err;
+}
+static const asyncio__sock_wait asyncio__connect_wait = {
+    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a connection to be made"}, asyncio__connect_attempt, ASYNCIO__WRITE};
+
+/*
+ * asyncio_sock_recv(fd, buf, size) - for ASYNC_AWAIT_INTO: receive what is there. asyncio_sock_recv_into is the same.
+ *
+ *   fd         a socket, blocking or not; a pipe, terminal or file: waits until it is readable, then reads once
+ *   buf, size  yours, good until the await is over; size in bytes
+ *   Suspends   if nothing is there yet
+ *   Gives      the number of bytes, 0 at end of file; errno values; ASYNCIO_EBUSY, ASYNCIO_ECANCELLED, ASYNCIO_ENOMEM,
+ *              ASYNCIO_EVALUE (descriptor too large for select), ASYNCIO_ERUNTIME outside of a task
+ *   Memory     none but the descriptor's block at its first wait. Cost: a recv; if it must wait one more, and a select.
+ *   Source     selector_events.py:sock_recv, sock_recv_into
+ */
+ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_recv(int fd, void *buf, size_t size)
+{
+    return asyncio__sock_start(&asyncio__recv_wait, fd, buf, (uintptr_t)size, asyncio__is_socket(fd));
+}
+ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_recv_into(int fd, void *buf, size_t size)
+{
+    return asyncio_sock_recv(fd, buf, size);
+}
+
+/*
+ * asyncio_sock_sendall(fd, data, size) - for ASYNC_AWAIT: send everything.
+ *
+ *   data       good until the await is over
+ *   Suspends   if the socket's buffer is full
+ *   Gives      0; as asyncio_sock_recv. After an error or a cancellation nobody knows how much was sent, as in Python.
+ *              No SIGPIPE from sockets: EPIPE.
+ *   Source     selector_events.py:sock_sendall
+ */
+ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_sendall(int fd, const void *data, size_t size)
+{
+    return asyncio__sock_start(&asyncio__send_wait, fd, (void *)(uintptr_t)data, (uintptr_t)size,
+                               asyncio__is_socket(fd));
+}
+
+/*
+ * asyncio_sock_accept(fd, address, size) - for ASYNC_AWAIT_INTO: accept one connection.
+ *
+ *   fd            listening and non-blocking (asyncio_set_nonblocking)
+ *   address, size as accept()'s, may both be NULL; they must outlive the await
+ *   Suspends      if no connection is waiting
+ *   Gives         the new descriptor, non-blocking and close-on-exec; errors as asyncio_sock_recv
+ *   Source        selector_events.py:sock_accept
+ */
+ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_accept(int fd, struct sockaddr *address, socklen_t *size)
+{
+    return asyncio__sock_start(&asyncio__accept_wait, fd, address, (uintptr_t)size, true);
+}
+
+/*
+ * asyncio_sock_connect(fd, address, size) - for ASYNC_AWAIT: connect.
+ *
+ *   fd         non-blocking
+ *   address    already resolved; needed during the call only
+ *   Suspends   if the peer does not answer at once
+ *   Gives      0; ECONNREFUSED and the other errno values; as asyncio_sock_recv
+ *   Source     selector_events.py:sock_connect. Differs: no name resolution here.
+ */
+ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_connect(int fd, const struct sockaddr *address,
+                                                                     socklen_t size)
+{
+    if (connect(fd, address, size) == 0)
+        return asyncio__status(0, 0);
+    if (errno != EINPROGRESS && errno != EAGAIN && errno != EINTR)
+        return asyncio__status(errno, 0);
+    return asyncio__sock_start(&asyncio__connect_wait, fd, NULL, 0, false);
+}
+
+/* asyncio_set_nonblocking - O_NONBLOCK and FD_CLOEXEC. Returns 0 or an errno value. */
+static inline int asyncio_set_nonblocking(int fd) { return asyncio__set_fd_flags(fd); }
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_SELECTOR_EVENTS_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/threads.h - coroutines for other threads: run_coroutine_threadsafe.
+ *
+ *     asyncio_concurrent_future answer;                                      // in a thread that is not the loop's
+ *     asyncio_run_coroutine_threadsafe(ASYNC_NEW(ask, .n = 1), loop, &answer);
+ *     err = asyncio_concurrent_future_result(&answer, 2.0, &value);          // blocks this thread, 2 seconds at most
+ *
+ * The loop's own thread must not wait for such a future: it would wait for itself. A loop that has nothing to do but to
+ * wait for other threads is told so with asyncio_loop_add_source, or it is run by asyncio_run_forever.
+ *
+ * Source: CPython Lib/asyncio/tasks.py:run_coroutine_threadsafe, Lib/concurrent/futures/_base.py:Future
+ */
+#ifndef ASYNCIO_THREADS_H
+#define ASYNCIO_THREADS_H
+
+#include "../asyncio_loop.h"
+
+#include <pthread.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* In storage of yours, until it is done: result() returned something else than ASYNCIO_ETIMEOUT, or done() is true. */
+typedef struct asyncio_concurrent_future {
+    pthread_mutex_t mutex;
+    pthread_cond_t settled;
+    bool done;
+    int err;
+    asyncio_value value;
+    asyncio_loop *loop;
+    asyncio_root *root;
+    asyncio_task *task; /* the loop's thread only */
+    asyncio_handle start, cancel, finish;
+} asyncio_concurrent_future;
+
+/* In the loop's thread, or before it knew of us. Nobody may touch `future` afterwards. */
+static inline void asyncio__concurrent_settle(asyncio_concurrent_future *future, int err, asyncio_value value)
+{
+    pthread_mutex_lock(&future->mutex);
+    asyncio_handle_cancel(&future->cancel);
+    future->err = err;
+    future->value = value;
+    future->done = true;
+    pthread_cond_broadcast(&future->settled);
+    pthread_mutex_unlock(&future->mutex);
+}
+
+static inline void asyncio__concurrent_finish(asyncio_future *done, void *arg)
+{
+    asyncio_concurrent_future *future = (asyncio_concurrent_future *)arg;
+    asyncio_value value = 0;
+    int err = asyncio_future_result(done, &value);
+    asyncio_task *task = future->task;
+    future->task = NULL;
+    asyncio__concurrent_settle(future, err, value);
+    asyncio_task_release(task);
+}
+
+static inline void asyncio__concurrent_start(void *arg)
+{
+    asyncio_concurrent_future *future = (asyncio_concurrent_future *)arg;
+    asyncio_task_options options;
+    int err;
+    asyncio__no_options(&options);
+    options.into = &future->task;
+    err = asyncio_loop_create_task(future->loop, future->root, &options);
+    if (err != 0)
+        asyncio__concurrent_settle(future, err, 0);
+    else
+        (void)asyncio_task_add_done_callback(future->task, &future->finish, asyncio__concurrent_finish, future);
+}
+
+static inline void asyncio__concurrent_cancel(void *arg)
+{
+    asyncio_concurrent_future *future = (asyncio_concurrent_future *)arg;
+    if (future->task != NULL)
+        asyncio_task_cancel(future->task, NULL);
+}
+
+/*
+ * asyncio_run_coroutine_threadsafe - start a coroutine in a loop that runs in another thread.
+ *
+ *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
+ *   future     yours; destroy it with asyncio_concurrent_future_destroy when it is done
+ *   Returns    0; ASYNCIO_ECLOSED and ASYNCIO_ENOMEM (root is NULL), the future then being done with that error
+ */
+static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_loop *loop,
+                                                   asyncio_concurrent_future *future)
+{
+    pthread_condattr_t attributes;
+    int err;
+    asyncio__clear(future, sizeof *future);
+    pthread_mutex_init(&future->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&future->settled, &attributes);
+    pthread_condattr_destroy(&attributes);
+    future->loop = loop;
+    future->root = root;
+    err = root == NULL ? ASYNCIO_ENOMEM
+                       : asyncio_call_soon_threadsafe(loop, &future->start, asyncio__concurrent_start, future);
+    if (err != 0) {
+        if (root != NULL && (asyncio__coro_of(root)->flags & ASYNCIO__FRAME_HEAP))
+            asyncio__free(asyncio__task_of(asyncio__coro_of(root)));
+        future->err = err;
+        future->done = true;
+    }
+    return err;
+}
+
+/*
+ * asyncio_concurrent_future_result - block the calling thread until the coroutine is done.
+ *
+ *   seconds    longest wait; negative: no limit
+ *   value      receives its result; may be NULL
+ *   Returns    0; its error; ASYNCIO_ETIMEOUT, and the coroutine goes on
+ */
+static inline int asyncio_concurrent_future_result(asyncio_concurrent_future *future, double seconds,
+                                                   asyncio_value *value)
+{
+    struct timespec until;
+    int err;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    if (seconds >= 0) {
+        int64_t ns = asyncio__time_add(until.tv_nsec, asyncio__seconds(seconds) / (ASYNCIO_TICKS_PER_SECOND / 1000000000));
+        until.tv_sec += (time_t)(ns / 1000000000);
+        until.tv_nsec = (long)(ns % 1000000000);
+    }
+    pthread_mutex_lock(&future->mutex);
+    while (!future->done) {
+        if (seconds < 0)
+            pthread_cond_wait(&future->settled, &future->mutex);
+        else if (pthread_cond_timedwait(&future->settled, &future->mutex, &until) != 0)
+            break;
+    }
+    err = future->done ? future->err : ASYNCIO_ETIMEOUT;
+    if (value != NULL)
+        *value = future->done && err == 0 ? future->value : 0;
+    pthread_mutex_unlock(&future->mutex);
+    return err;
+}
+
+/* asyncio_concurrent_future_done - without waiting. */
+static inline bool asyncio_concurrent_future_done(asyncio_concurrent_future *future)
+{
+    bool done;
+    pthread_mutex_lock(&future->mutex);
+    done = future->done;
+    pthread_mutex_unlock(&future->mutex);
+    return done;
+}
+
+/* asyncio_concurrent_future_cancel - cancel the task, from any thread. False: done already. The future is done when the
+ * task is, with ASYNCIO_ECANCELLED unless the task catches it. */
+static inline bool asyncio_concurrent_future_cancel(asyncio_concurrent_future *future)
+{
+    bool open;
+    pthread_mutex_lock(&future->mutex);
+    open = !future->done;
+    if (open)
+        open = asyncio_call_soon_threadsafe(future->loop, &future->cancel, asyncio__concurrent_cancel, future) == 0;
+    pthread_mutex_unlock(&future->mutex);
+    return open;
+}
+
+/* asyncio_concurrent_future_destroy - once it is done. */
+static inline void asyncio_concurrent_future_destroy(asyncio_concurrent_future *future)
+{
+    pthread_mutex_lock(&future->mutex); /* whoever settled it has left by now */
+    pthread_mutex_unlock(&future->mutex);
+    pthread_cond_destroy(&future->settled);
+    pthread_mutex_destroy(&future->mutex);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_THREADS_H */

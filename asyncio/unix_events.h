@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/unix_events.h - signals as ordinary callbacks of a loop.
+ *
+ *     asyncio_add_signal_handler(loop, SIGTERM, on_term, self);     // on_term(self) runs in the loop: it may do anything
+ *
+ * The process has one handler per signal, so one loop can have it. What runs in signal context only marks the signal and
+ * wakes the loop; the callback runs in the iteration after the loop noticed. Signals that come twice before that are
+ * one. While a handler is installed, having nothing else to do is not a deadlock.
+ *
+ * Source: CPython Lib/asyncio/unix_events.py:_UnixSelectorEventLoop.add_signal_handler
+ */
+#ifndef ASYNCIO_UNIX_EVENTS_H
+#define ASYNCIO_UNIX_EVENTS_H
+
+#include "../asyncio_loop.h"
+
+#include <signal.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ASYNCIO__SIGNALS 65
+
+typedef struct asyncio__signal {
+    asyncio_loop *loop; /* NULL: not handled */
+    asyncio_callback callback;
+    void *arg;
+    volatile sig_atomic_t pending;
+    asyncio_handle handle;
+    struct sigaction before;
+} asyncio__signal;
+
+extern asyncio__signal asyncio__signal_table[ASYNCIO__SIGNALS];
+ASYNCIO__WEAK asyncio__signal asyncio__signal_table[ASYNCIO__SIGNALS];
+
+/* In signal context. */
+static inline void asyncio__signal_caught(int number)
+{
+    int saved = errno;
+    asyncio_loop *loop = asyncio__signal_table[number].loop;
+    asyncio__signal_table[number].pending = 1;
+    if (loop != NULL)
+        loop->port->wake(loop);
+    errno = saved;
+}
+
+static inline void asyncio__signals_deliver(asyncio_loop *loop)
+{
+    int number;
+    for (number = 1; number < ASYNCIO__SIGNALS; number++) {
+        asyncio__signal *entry = &asyncio__signal_table[number];
+        if (entry->loop != loop || !entry->pending)
+            continue;
+        entry->pending = 0;
+        if (!(entry->handle.flags & ASYNCIO__HANDLE_QUEUED))
+            (void)asyncio_call_soon(loop, &entry->handle, entry->callback, entry->arg);
+    }
+}
+
+static inline int asyncio_remove_signal_handler(asyncio_loop *loop, int number, bool *removed);
+static inline void asyncio__signals_close(asyncio_loop *loop)
+{
+    int number;
+    for (number = 1; number < ASYNCIO__SIGNALS; number++)
+        (void)asyncio_remove_signal_handler(loop, number, NULL);
+}
+
+static inline struct asyncio__signals *asyncio__signals_hooks(void)
+{
+    static struct asyncio__signals hooks = {asyncio__signals_deliver, asyncio__signals_close};
+    return &hooks;
+}
+
+/*
+ * asyncio_add_signal_handler - call callback(arg) in the loop when the signal comes.
+ *
+ *   number     1 .. 64, not SIGKILL or SIGSTOP
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught;
+ *              ASYNCIO_EBUSY if another loop has it; ASYNCIO_ECLOSED
+ *   Memory     allocates nothing. Replaces this loop's earlier handler.
+ *
+ * asyncio_remove_signal_handler - put back what was installed before.
+ *
+ *   removed    true if there was one; may be NULL
+ *   Returns    0; ASYNCIO_EVALUE for a number that is no signal
+ */
+static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asyncio_callback callback, void *arg)
+{
+    struct sigaction action;
+    asyncio__signal *entry;
+    if (number < 1 || number >= ASYNCIO__SIGNALS)
+        return ASYNCIO_EVALUE;
+    if (loop->core.closed)
+        return ASYNCIO_ECLOSED;
+    entry = &asyncio__signal_table[number];
+    if (entry->loop != NULL && entry->loop != loop)
+        return ASYNCIO_EBUSY;
+    entry->callback = callback;
+    entry->arg = arg;
+    if (entry->loop == loop)
+        return 0;
+    asyncio__clear(&action, sizeof action);
+    action.sa_handler = asyncio__signal_caught;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    asyncio__clear(&entry->handle, sizeof entry->handle);
+    loop->signals = asyncio__signals_hooks();
+    entry->loop = loop;
+    if (sigaction(number, &action, &entry->before) < 0) {
+        entry->loop = NULL;
+        return ASYNCIO_ERUNTIME;
+    }
+    asyncio_loop_add_source(loop);
+    return 0;
+}
+
+static inline int asyncio_remove_signal_handler(asyncio_loop *loop, int number, bool *removed)
+{
+    asyncio__signal *entry;
+    if (removed != NULL)
+        *removed = false;
+    if (number < 1 || number >= ASYNCIO__SIGNALS)
+        return ASYNCIO_EVALUE;
+    entry = &asyncio__signal_table[number];
+    if (entry->loop != loop)
+        return 0;
+    (void)sigaction(number, &entry->before, NULL);
+    if (!loop->core.closed) {
+        asyncio_handle_cancel(&entry->handle);
+        asyncio_loop_remove_source(loop);
+    }
+    entry->loop = NULL;
+    if (removed != NULL)
+        *removed = true;
+    return 0;
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_UNIX_EVENTS_H */

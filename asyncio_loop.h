@@ -1,0 +1,1015 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio_loop.h - what runs coroutines: the ready list, timers, callbacks, one iteration, and the port below it.
+ *
+ *     asyncio_loop loop;
+ *     asyncio_loop_init(&loop, NULL);                    // NULL: this target's own port
+ *     asyncio_run_until_complete(&loop, ASYNC_AT(&storage, main_coro), NULL);
+ *     asyncio_loop_close(&loop);
+ *
+ * Hosted programs call asyncio_run (asyncio.h), which does this and CPython's orderly shutdown.
+ *
+ * One iteration, in CPython's order (base_events.py:BaseEventLoop._run_once)
+ *
+ *   1. wait: not at all if something is ready, else until the next deadline, a descriptor or a wake-up
+ *   2. what the wait found -> ready                        (a descriptor's reader before its writer)
+ *   3. timers that are due -> ready                        (earliest first, equal ones in the order they were armed)
+ *   4. run what is ready now; what that makes ready runs in the next iteration
+ *
+ * A port that is not `exact` may leave out 1 to 3 for up to ASYNCIO_LAZY_PASSES iterations while something is ready: a
+ * poll and a clock cost more than a switch. The virtual clock never does, so its ticks are CPython's.
+ *
+ * Options
+ *
+ *   ASYNCIO_TICKS_PER_SECOND   what one second of loop time is            default: 1000000000 hosted, else 1000
+ *   ASYNCIO_LAZY_PASSES        see above; 0: never                        default: 64
+ *   ASYNCIO_LAZY_STEPS         nor for more than so many callbacks        default: 512
+ *   ASYNCIO_MALLOC, _FREE      the heap of ASYNC_NEW and of NULL handles  default: malloc, free; freestanding: none
+ *   ASYNCIO_FREELIST           keep so many freed blocks per size class   default: 0. At most 512 bytes a block.
+ *   ASYNCIO_SELECTORS          1: descriptors, by select()                default: hosted
+ *   ASYNCIO_TIMER_WHEEL        see asyncio/heapq.h
+ *
+ * The port is a struct of functions. Freestanding, the program defines `const asyncio_port asyncio_default_port`, the only
+ * symbol that these headers leave undefined. asyncio_virtual_port has no clock: time jumps to the next deadline when
+ * there is nothing to do, so that tests take no time and always happen in the same order.
+ */
+#ifndef ASYNCIO_LOOP_H
+#define ASYNCIO_LOOP_H
+
+#include "asyncio_task.h"
+#include "asyncio/heapq.h"
+
+#ifndef ASYNCIO_TICKS_PER_SECOND
+#define ASYNCIO_TICKS_PER_SECOND (ASYNCIO_HOSTED ? 1000000000L : 1000L)
+#endif
+#ifndef ASYNCIO_LAZY_PASSES
+#define ASYNCIO_LAZY_PASSES 64
+#endif
+#ifndef ASYNCIO_LAZY_STEPS
+#define ASYNCIO_LAZY_STEPS 512
+#endif
+#ifndef ASYNCIO_FREELIST
+#define ASYNCIO_FREELIST 0
+#endif
+#ifndef ASYNCIO_SELECTORS
+#define ASYNCIO_SELECTORS ASYNCIO_HOSTED
+#endif
+
+#if ASYNCIO_HOSTED
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if !defined(ASYNCIO_MALLOC) && !defined(ASYNCIO_FREE)
+#define ASYNCIO_MALLOC(size) malloc(size)
+#define ASYNCIO_FREE(memory) free(memory)
+#endif
+#endif
+#if defined(ASYNCIO_MALLOC) != defined(ASYNCIO_FREE)
+#error "define both ASYNCIO_MALLOC and ASYNCIO_FREE, or neither"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Seconds to loop time. Nearest tick, at least one if positive. Freestanding: give it constants, they are folded; a
+ * variable would link floating point (asyncio_sleep_for takes ticks). */
+#if ASYNCIO_HOSTED
+static inline asyncio_time asyncio__seconds(double seconds)
+{
+    double ticks = seconds * (double)ASYNCIO_TICKS_PER_SECOND;
+    if (ticks >= 9223372036854774784.0)
+        return INT64_MAX;
+    if (ticks <= -9223372036854774784.0)
+        return INT64_MIN;
+    if (ticks > 0)
+        return ticks < 1.0 ? 1 : (asyncio_time)(ticks + 0.5);
+    return ticks < 0 ? (asyncio_time)(ticks - 0.5) : 0;
+}
+#define ASYNCIO_SECONDS(seconds) asyncio__seconds((double)(seconds))
+#define ASYNCIO__VALID_SECONDS(seconds) ((double)(seconds) == (double)(seconds)) /* not NaN */
+#else
+#define ASYNCIO_SECONDS(seconds) ((asyncio_time)((seconds) * ASYNCIO_TICKS_PER_SECOND))
+#define ASYNCIO__VALID_SECONDS(seconds) 1
+#endif
+
+/* What the loop needs of its surroundings. `lock` and `unlock` guard the list of calls from other threads and from
+ * interrupts; where there are neither, they and `wake` may be NULL.
+ *   open     ready the loop's own resources; 0 or an error. close undoes it. Both may be NULL.
+ *   time     monotonic; not negative where time has 64 bits
+ *   wait     sleep at most `timeout` (0: just look; negative: no limit), until `wake`, or until something that the port
+ *            knows of happened. May return early. Must not miss a wake that came just before.
+ *   exact    do not leave out waits while something is ready */
+typedef struct asyncio_port {
+    int (*open)(asyncio_loop *loop);
+    void (*close)(asyncio_loop *loop);
+    asyncio_time (*time)(asyncio_loop *loop);
+    void (*wait)(asyncio_loop *loop, asyncio_time timeout);
+    void (*wake)(asyncio_loop *loop);
+    void (*lock)(asyncio_loop *loop);
+    void (*unlock)(asyncio_loop *loop);
+    bool exact;
+} asyncio_port;
+
+/* What asyncio/unix_events.h hangs into a loop. */
+struct asyncio__signals {
+    void (*deliver)(asyncio_loop *loop);
+    void (*close)(asyncio_loop *loop);
+};
+
+/* A call that another thread or an interrupt can make, too, lies in `inbox` until the loop's next iteration. */
+struct asyncio_loop {
+    asyncio__core core;
+    const asyncio_port *port;
+    asyncio__timers timers;
+    asyncio__node *inbox; /* guarded by the port's lock; read without it as a hint */
+    asyncio_time virtual_now;
+    unsigned sources;     /* who may wake the loop from outside, see asyncio_loop_add_source */
+    uint16_t lazy_passes;
+    bool stopping, heap, deadlocked, interrupted;
+    asyncio_future *target;      /* what run_until_complete waits for */
+    unsigned watched;            /* tasks that run()'s shutdown waits for */
+    asyncio_handle stop_handle;
+    uint32_t ticks;              /* iterations so far */
+    asyncio_time slow_callback_duration;
+#if ASYNCIO_SELECTORS
+    void *selector; /* asyncio/selectors.h */
+#endif
+    struct asyncio__signals *signals; /* asyncio/unix_events.h */
+    void *user;                       /* yours */
+};
+
+#if !ASYNCIO_HOSTED
+extern const asyncio_port asyncio_default_port;
+#endif
+
+/* ---- Memory ---- */
+
+#ifdef ASYNCIO_MALLOC
+#if ASYNCIO_FREELIST
+/* Blocks of up to 16 classes of 32 bytes, kept per thread. The class stands in front of the block. */
+typedef struct asyncio__freelist {
+    void *block[16];
+    unsigned count[16];
+} asyncio__freelist;
+extern ASYNCIO__THREAD_LOCAL asyncio__freelist asyncio__free_blocks;
+ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio__freelist asyncio__free_blocks;
+#define ASYNCIO__BLOCK_HEAD 16u
+
+static inline void *asyncio__alloc(size_t size)
+{
+    size_t kind = (size + ASYNCIO__BLOCK_HEAD - 1) / 32;
+    char *block;
+    if (kind < 16 && asyncio__free_blocks.block[kind] != NULL) {
+        block = (char *)asyncio__free_blocks.block[kind];
+        asyncio__free_blocks.block[kind] = *(void **)(void *)block;
+        asyncio__free_blocks.count[kind]--;
+        return block;
+    }
+    block = (char *)ASYNCIO_MALLOC(kind < 16 ? (kind + 1) * 32 : size + ASYNCIO__BLOCK_HEAD);
+    if (block == NULL)
+        return NULL;
+    *(size_t *)(void *)block = kind;
+    return block + ASYNCIO__BLOCK_HEAD;
+}
+
+static inline void asyncio__free(void *memory)
+{
+    char *block = (char *)memory - ASYNCIO__BLOCK_HEAD;
+    size_t kind = *(size_t *)(void *)block;
+    if (kind < 16 && asyncio__free_blocks.count[kind] < ASYNCIO_FREELIST) {
+        *(void **)memory = asyncio__free_blocks.block[kind];
+        asyncio__free_blocks.block[kind] = memory;
+        asyncio__free_blocks.count[kind]++;
+    } else {
+        ASYNCIO_FREE(block);
+    }
+}
+
+static inline void asyncio__free_all(void)
+{
+    unsigned kind;
+    for (kind = 0; kind < 16; kind++) {
+        void *memory;
+        while ((memory = asyncio__free_blocks.block[kind]) != NULL) {
+            asyncio__free_blocks.block[kind] = *(void **)memory;
+            ASYNCIO_FREE((char *)memory - ASYNCIO__BLOCK_HEAD);
+        }
+        asyncio__free_blocks.count[kind] = 0;
+    }
+}
+#else
+static inline void *asyncio__alloc(size_t size) { return ASYNCIO_MALLOC(size); }
+static inline void asyncio__free(void *memory) { ASYNCIO_FREE(memory); }
+static inline void asyncio__free_all(void) {}
+#endif
+
+/* ASYNC_NEW: see asyncio/coroutines.h. One allocation for Task and frame. */
+#define ASYNC_NEW(...) ASYNCIO__NEW(ASYNCIO__FIRST(__VA_ARGS__), __VA_ARGS__)
+#define ASYNCIO__NEW(name, ...) ASYNCIO__NEW_(name, __VA_ARGS__)
+#define ASYNCIO__NEW_(name, ...)                                                                                       \
+    ASYNCIO__EXTENSION({                                                                                               \
+        struct name##_task *asyncio__new_##name = (struct name##_task *)asyncio__alloc(sizeof(struct name##_task));    \
+        if (asyncio__new_##name != NULL) {                                                                             \
+            ASYNCIO__PREPARE(name, (&asyncio__new_##name->frame), ASYNCIO__FRAME_ROOM | ASYNCIO__FRAME_HEAP,           \
+                             __VA_ARGS__)                                                                              \
+        }                                                                                                              \
+        (asyncio_root *)(void *)(asyncio__new_##name != NULL ? &asyncio__new_##name->frame : NULL);                    \
+    })
+
+/* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it.
+ * loop NULL: the running loop. */
+static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
+{
+    asyncio_future *future = (asyncio_future *)asyncio__alloc(sizeof *future);
+    if (future != NULL) {
+        asyncio_future_init(future, loop);
+        future->flags |= ASYNCIO__HEAP;
+    }
+    return future;
+}
+#endif
+
+/* ---- Calls and timers ---- */
+
+/*
+ * asyncio_call_soon - have callback(arg) called in the next iteration. From the loop's own thread only.
+ *
+ *   handle     storage for it, yours until it was called or cancelled, so that you can cancel it; not while it is in use
+ *              already. NULL: taken from the heap.
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread, when
+ *              the loop runs in its own
+ *   Cost       O(1)
+ *   Source     base_events.py:BaseEventLoop.call_soon
+ */
+static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handle, asyncio_callback callback, void *arg)
+{
+    if (loop->core.closed)
+        return ASYNCIO_ECLOSED;
+    if (loop->core.debug && loop->core.running && asyncio__running_loop != loop)
+        return ASYNCIO_ERUNTIME;
+    *handle = asyncio__handle_init(loop, *handle, sizeof **handle);
+    if (*handle == NULL)
+        return ASYNCIO_ENOMEM;
+    (*handle)->callback.plain = callback;
+    (*handle)->arg = arg;
+    return 0;
+}
+
+static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback, void *arg)
+{
+    int err = asyncio__handle_new(loop, &handle, callback, arg);
+    if (err == 0)
+        asyncio__handle_queue(loop, handle);
+    return err;
+}
+
+/* asyncio_loop_time - now, in ticks: nanoseconds hosted. Python's loop.time(). */
+static inline asyncio_time asyncio_loop_time(asyncio_loop *loop) { return loop->port->time(loop); }
+
+/*
+ * asyncio_call_at, asyncio_call_later - the same at a time, or after a delay.
+ *
+ *   handle     a TimerHandle: asyncio_handle_when tells its deadline
+ *   when       ticks, as asyncio_loop_time counts. The past is allowed: due in the next iteration, the earlier the first.
+ *   seconds    an int or a double, folded if constant; negative is the past. NaN: ASYNCIO_EVALUE.
+ *   Cost       O(1) with the wheel. Source: base_events.py:call_at, call_later. Differs: equal deadlines are first come,
+ *              first served; a cancelled timer is gone at once.
+ */
+static inline int asyncio_call_at(asyncio_loop *loop, asyncio_handle *handle, asyncio_time when,
+                                  asyncio_callback callback, void *arg)
+{
+    int err = asyncio__handle_new(loop, &handle, callback, arg);
+    if (err == 0) {
+        handle->flags |= ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_TIMER;
+        handle->timer.slot.when = when;
+        asyncio__timers_add(&loop->timers, &handle->timer);
+    }
+    return err;
+}
+static inline int asyncio_call_later_ticks(asyncio_loop *loop, asyncio_handle *handle, asyncio_time delay,
+                                           asyncio_callback callback, void *arg)
+{
+    return asyncio_call_at(loop, handle, asyncio__time_add(asyncio_loop_time(loop), delay), callback, arg);
+}
+#define asyncio_call_later(loop, handle, seconds, callback, arg)                                                       \
+    (ASYNCIO__VALID_SECONDS(seconds)                                                                                   \
+         ? asyncio_call_later_ticks(loop, handle, ASYNCIO_SECONDS(seconds), callback, arg)                             \
+         : ASYNCIO_EVALUE)
+
+typedef asyncio_handle asyncio_timer_handle;
+
+/*
+ * asyncio_handle_cancel - take back a call_soon, call_at or call_later, or a done callback.
+ *
+ *   handle     storage that one of them was given; zeroed storage counts as cancelled. Free for reuse afterwards.
+ *              From another thread only what call_soon_threadsafe was given, and then its storage stays in use until
+ *              the loop's next iteration is over.
+ *   Returns    nothing; cancelling twice, or after it ran, has no effect. Cost: O(1).
+ *   Source     events.py:Handle.cancel, TimerHandle.cancel
+ *
+ * asyncio_handle_cancelled - whether it was. asyncio_handle_when - the deadline of call_at and call_later.
+ */
+static inline void asyncio__inbox_remove(asyncio_loop *loop, asyncio_handle *handle);
+#define ASYNCIO__HANDLE_INBOX 64u
+static inline void asyncio_handle_cancel(asyncio_handle *handle)
+{
+    asyncio_loop *loop = handle->flags & ASYNCIO__HANDLE_DONE ? NULL : handle->of.loop;
+    if (handle->flags & ASYNCIO__HANDLE_INBOX) {
+        asyncio__inbox_remove(loop, handle);
+        return;
+    }
+    if (handle->flags & ASYNCIO__HANDLE_DONE) {
+        if (handle->flags & ASYNCIO__HANDLE_LISTED)
+            asyncio__list_remove(&handle->of.future->waiters, &handle->timer.node);
+        else if (handle->flags & ASYNCIO__HANDLE_QUEUED)
+            loop = handle->of.future->loop;
+    } else if (handle->flags & ASYNCIO__HANDLE_LISTED) {
+        asyncio__timers_remove(&loop->timers, &handle->timer);
+    }
+    if (handle->flags & ASYNCIO__HANDLE_QUEUED) {
+        asyncio__ready_remove(&loop->core, &handle->timer.node);
+        if (handle->flags & ASYNCIO__HANDLE_DONE)
+            asyncio__future_unhold(handle->of.future);
+    }
+    handle->flags = (uint16_t)((handle->flags & ~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED)) |
+                               ASYNCIO__HANDLE_CANCELLED);
+}
+static inline bool asyncio_handle_cancelled(const asyncio_handle *handle)
+{
+    return (handle->flags & ASYNCIO__HANDLE_CANCELLED) != 0;
+}
+static inline asyncio_time asyncio_handle_when(const asyncio_handle *handle) { return handle->timer.slot.when; }
+
+/* ---- Calls from other threads and from interrupts ---- */
+
+static inline void asyncio__lock(asyncio_loop *loop)
+{
+    if (loop->port->lock != NULL)
+        loop->port->lock(loop);
+}
+static inline void asyncio__unlock(asyncio_loop *loop)
+{
+    if (loop->port->unlock != NULL)
+        loop->port->unlock(loop);
+}
+
+static inline bool asyncio__inbox_waits(asyncio_loop *loop)
+{
+#if ASYNCIO_THREADS
+    return __atomic_load_n(&loop->inbox, __ATOMIC_RELAXED) != NULL;
+#else
+    return *(asyncio__node *volatile *)&loop->inbox != NULL;
+#endif
+}
+static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
+{
+#if ASYNCIO_THREADS
+    __atomic_store_n(&loop->inbox, head, __ATOMIC_RELAXED);
+#else
+    *(asyncio__node *volatile *)&loop->inbox = head;
+#endif
+}
+
+/*
+ * asyncio_call_soon_threadsafe - call_soon from any thread, or from an interrupt with storage of yours.
+ *
+ *   handle     as call_soon's. If it is waiting to be called already this does nothing (so an interrupt cannot overflow).
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM. The loop must not be destroyed meanwhile.
+ *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread.
+ */
+static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback,
+                                               void *arg)
+{
+    asyncio__node *head;
+    if (handle == NULL && (handle = asyncio__handle_init(loop, NULL, sizeof *handle)) == NULL)
+        return ASYNCIO_ENOMEM;
+    asyncio__lock(loop);
+    if (loop->core.closed) {
+        asyncio__unlock(loop);
+        if (handle->flags & ASYNCIO__HANDLE_HEAP)
+            loop->core.free(handle);
+        return ASYNCIO_ECLOSED;
+    }
+    if (!(handle->flags & ASYNCIO__HANDLE_INBOX)) {
+        if (!(handle->flags & ASYNCIO__HANDLE_HEAP))
+            asyncio__handle_init(loop, handle, sizeof *handle);
+        handle->callback.plain = callback;
+        handle->arg = arg;
+        handle->flags |= ASYNCIO__HANDLE_INBOX;
+        head = loop->inbox;
+        asyncio__list_append(&head, &handle->timer.node);
+        asyncio__inbox_set(loop, head);
+    }
+    asyncio__unlock(loop);
+    if (loop->port->wake != NULL && asyncio__running_loop != loop)
+        loop->port->wake(loop);
+    return 0;
+}
+
+static inline void asyncio__inbox_remove(asyncio_loop *loop, asyncio_handle *handle)
+{
+    asyncio__node *head;
+    asyncio__lock(loop);
+    if (handle->flags & ASYNCIO__HANDLE_INBOX) {
+        head = loop->inbox;
+        asyncio__list_remove(&head, &handle->timer.node);
+        asyncio__inbox_set(loop, head);
+        handle->flags = ASYNCIO__HANDLE_CANCELLED;
+    }
+    asyncio__unlock(loop);
+}
+
+/* The inbox's calls join the ready list. */
+ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop)
+{
+    asyncio__node *node;
+    asyncio__lock(loop);
+    node = loop->inbox;
+    asyncio__inbox_set(loop, NULL);
+    while (node != NULL) {
+        asyncio__node *next = node->next;
+        asyncio_handle *handle = (asyncio_handle *)(void *)node;
+        handle->flags &= (uint16_t)~ASYNCIO__HANDLE_INBOX;
+        asyncio__handle_queue(loop, handle);
+        node = next;
+    }
+    asyncio__unlock(loop);
+}
+
+/* ---- Sleep ---- */
+
+/* Two steps, as in CPython: in the iteration in which it is due, the timer's turn comes in the ready list, which only
+ * then makes the task ready for the next one. In between it can still be cancelled. */
+static inline void asyncio__sleep_over(asyncio__node *node) { asyncio__wake(asyncio__node_task(node), 0, 0); }
+static inline void asyncio__sleep_due_detach(asyncio_task *task)
+{
+    asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
+}
+static const asyncio__wait asyncio__sleep_due = {asyncio__sleep_over, NULL, asyncio__sleep_due_detach, NULL,
+                                                 "waiting in sleep"};
+static inline void asyncio__sleep_fire(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    node->wait = &asyncio__sleep_due;
+    asyncio__ready_push(asyncio__core_of(asyncio__node_task(node)->future.loop), node);
+}
+static inline void asyncio__sleep_detach(asyncio_task *task)
+{
+    asyncio__timers_remove(&task->future.loop->timers, &task->wait);
+}
+static const asyncio__wait asyncio__sleep_wait = {NULL, asyncio__sleep_fire, asyncio__sleep_detach, NULL,
+                                                  "waiting in sleep"};
+
+ASYNCIO__COLD asyncio_status asyncio__sleep_until(asyncio_task *task, asyncio_time when)
+{
+    if (!asyncio__arm(task, &asyncio__sleep_wait))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    task->wait.slot.when = when;
+    asyncio__timers_add(&task->future.loop->timers, &task->wait);
+    return asyncio__status(ASYNCIO__PENDING, 0);
+}
+
+/*
+ * asyncio_sleep(seconds) - for ASYNC_AWAIT: suspend the calling task. Inside a coroutine's body only.
+ *
+ *   seconds    an int or a double, folded to ticks if constant; <= 0 gives way for exactly one iteration, without a
+ *              timer. NaN: ASYNCIO_EVALUE.
+ *   Suspends   on every call
+ *   Gives      0; ASYNCIO_ECANCELLED if cancelled while waiting; value 0
+ *   Memory     allocates nothing: the timer lies in the task. Cost: O(1) with the wheel.
+ *   Source     tasks.py:sleep. Differs: no `result` argument.
+ *
+ * asyncio_sleep_for(task, ticks) - the same for a helper function that the coroutine calls: task is asyncio_current_task(),
+ * ticks are loop time. Its status must be awaited in the same expression.
+ */
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio_sleep_for(asyncio_task *task, asyncio_time ticks)
+{
+    if (ticks <= 0)
+        return asyncio__yield(task, 0);
+    return asyncio__sleep_until(task, asyncio__time_add(asyncio_loop_time(task->future.loop), ticks));
+}
+#define asyncio_sleep(seconds)                                                                                         \
+    (ASYNCIO__VALID_SECONDS(seconds) ? asyncio_sleep_for(ASYNCIO__CURRENT, ASYNCIO_SECONDS(seconds))                   \
+                                     : asyncio__status(ASYNCIO_EVALUE, 0))
+
+/* ---- One iteration ---- */
+
+ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node);
+
+/* Runs exactly what is ready now. `last` is in the core because cancelling a handle may have to move it. */
+ASYNCIO__HOT void asyncio__run_ready(asyncio_loop *loop)
+{
+    asyncio__core *core = &loop->core;
+    core->last = core->tail;
+    while (core->last != NULL) {
+        asyncio__node *node = core->head;
+        if (node == core->last)
+            core->last = NULL;
+        core->head = node->next;
+        if (node->next == NULL)
+            core->tail = NULL;
+        if (ASYNCIO__UNLIKELY(core->debug))
+            asyncio__run_slow(loop, node);
+        else
+            asyncio__run_node(node);
+    }
+}
+
+/* How long to wait: ticks, or negative for no limit. */
+static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
+{
+    asyncio_time when, now;
+    if (loop->core.head != NULL || loop->stopping || asyncio__inbox_waits(loop))
+        return 0;
+    if (!asyncio__timers_next(&loop->timers, &when))
+        return -1;
+    now = asyncio_loop_time(loop);
+    return asyncio__time_diff(when, now) > 0 ? asyncio__time_diff(when, now) : 0;
+}
+
+static inline void asyncio__look_outside(asyncio_loop *loop, asyncio_time timeout)
+{
+    loop->port->wait(loop, timeout);
+    if (asyncio__inbox_waits(loop))
+        asyncio__inbox_drain(loop);
+    if (loop->timers.count != 0)
+        asyncio__timers_expire(&loop->timers, asyncio_loop_time(loop));
+}
+
+/* The next iterations that may skip the look outside: as many as keep the callbacks in between bounded. */
+ASYNCIO__HOT void asyncio__run_once(asyncio_loop *loop)
+{
+    loop->ticks++;
+    if (loop->lazy_passes == 0 || loop->core.head == NULL || loop->stopping) {
+        asyncio__look_outside(loop, asyncio__timeout(loop));
+        loop->lazy_passes = loop->port->exact ? 0 : ASYNCIO_LAZY_PASSES;
+    } else {
+        loop->lazy_passes--;
+    }
+    asyncio__run_ready(loop);
+}
+
+/* Nothing is ready, armed, watched or announced: no wake-up can come. */
+static inline bool asyncio__stuck(asyncio_loop *loop)
+{
+    return loop->core.head == NULL && loop->timers.count == 0 && loop->sources == 0 && !asyncio__inbox_waits(loop) &&
+           !loop->stopping;
+}
+
+/*
+ * asyncio_loop_step - one iteration, for a loop that lives inside another one.
+ *
+ *   limit      longest wait in ticks if nothing is ready; 0: do not wait; negative: until something happens
+ *   Returns    0; ASYNCIO_ERUNNING from inside of the loop or while another runs in this thread; ASYNCIO_ECLOSED
+ *   Source     base_events.py:_run_once between _run_forever_setup and _run_forever_cleanup
+ *
+ * asyncio_loop_next_deadline - when it wants to be called again at the latest.
+ *
+ *   Returns    true and through `when` the time in ticks: now, if something is ready; false: no deadline
+ */
+static inline int asyncio__enter_loop(asyncio_loop *loop)
+{
+    if (loop->core.closed)
+        return ASYNCIO_ECLOSED;
+    if (loop->core.running || asyncio__running_loop != NULL)
+        return ASYNCIO_ERUNNING;
+    loop->core.running = true;
+    asyncio__running_loop = loop;
+    return 0;
+}
+static inline void asyncio__leave_loop(asyncio_loop *loop)
+{
+    loop->core.running = false;
+    loop->stopping = false;
+    asyncio__running_loop = NULL;
+}
+static inline int asyncio_loop_step(asyncio_loop *loop, asyncio_time limit)
+{
+    asyncio_time timeout;
+    int err = asyncio__enter_loop(loop);
+    if (err != 0)
+        return err;
+    timeout = asyncio__timeout(loop);
+    if (limit >= 0 && (timeout < 0 || timeout > limit))
+        timeout = limit;
+    loop->ticks++;
+    asyncio__look_outside(loop, timeout);
+    asyncio__run_ready(loop);
+    asyncio__leave_loop(loop);
+    return 0;
+}
+static inline bool asyncio_loop_next_deadline(asyncio_loop *loop, asyncio_time *when)
+{
+    if (loop->core.head != NULL || asyncio__inbox_waits(loop)) {
+        *when = asyncio_loop_time(loop);
+        return true;
+    }
+    return asyncio__timers_next(&loop->timers, when);
+}
+
+/* ---- Running ---- */
+
+/* asyncio_loop_stop - end run_forever after this iteration; before it: after exactly one. Callbacks that the last
+ * iteration made ready run at the next start. Source: base_events.py:BaseEventLoop.stop */
+static inline void asyncio_loop_stop(asyncio_loop *loop) { loop->stopping = true; }
+static inline bool asyncio_loop_is_running(const asyncio_loop *loop) { return loop->core.running; }
+static inline bool asyncio_loop_is_closed(const asyncio_loop *loop) { return loop->core.closed; }
+
+/*
+ * asyncio_loop_add_source, asyncio_loop_remove_source - announce that something outside may wake the loop: another
+ * thread, an interrupt. While any is announced, having nothing to do is not a deadlock. Counted.
+ */
+static inline void asyncio_loop_add_source(asyncio_loop *loop) { loop->sources++; }
+static inline void asyncio_loop_remove_source(asyncio_loop *loop) { loop->sources--; }
+
+/*
+ * asyncio_run_forever - run until asyncio_loop_stop.
+ *
+ *   Returns    0 after stop; ASYNCIO_ERUNNING (this loop, or another one in this thread, runs already); ASYNCIO_ECLOSED;
+ *              ASYNCIO_EINTERRUPT after a second Ctrl-C under asyncio_run
+ *   Source     base_events.py:BaseEventLoop.run_forever. With nothing to do it waits for a wake-up from outside.
+ */
+static inline int asyncio_run_forever(asyncio_loop *loop)
+{
+    int err = asyncio__enter_loop(loop);
+    if (err != 0)
+        return err;
+    for (;;) {
+        if (loop->target != NULL && asyncio__stuck(loop)) {
+            loop->deadlocked = true;
+            break;
+        }
+        asyncio__run_once(loop);
+        if (loop->stopping || loop->interrupted)
+            break;
+    }
+    err = loop->interrupted ? ASYNCIO_EINTERRUPT : 0;
+    loop->interrupted = false;
+    asyncio__leave_loop(loop);
+    return err;
+}
+
+static inline void asyncio__stop_callback(asyncio_future *future, void *arg)
+{
+    (void)future;
+    asyncio_loop_stop((asyncio_loop *)arg);
+}
+
+/*
+ * asyncio_run_until_complete - run a coroutine as a task, asyncio_run_until_future - wait for a Future; return its outcome.
+ *
+ *   root       from ASYNC_NEW or ASYNC_AT, taken over in every case
+ *   value      receives the result; may be NULL
+ *   Returns    0; the coroutine's error (ASYNCIO_ECANCELLED if it was cancelled); ASYNCIO_ESTOPPED if the loop was
+ *              stopped before; ASYNCIO_EDEADLOCK if nothing can complete it any more (reported: who waits on what);
+ *              ASYNCIO_EWRONGLOOP; what asyncio_run_forever and create_task return
+ *   Source     base_events.py:BaseEventLoop.run_until_complete
+ */
+ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop);
+static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *future, asyncio_value *value)
+{
+    asyncio_handle stop;
+    asyncio_future *outer = loop->target;
+    int err;
+    if (future->loop != loop)
+        return ASYNCIO_EWRONGLOOP;
+    if (loop->core.closed)
+        return ASYNCIO_ECLOSED;
+    if (loop->core.running || asyncio__running_loop != NULL)
+        return ASYNCIO_ERUNNING;
+    asyncio_future_hold(future);
+    (void)asyncio_future_add_done_callback(future, &stop, asyncio__stop_callback, loop);
+    loop->target = future;
+    err = asyncio_run_forever(loop);
+    loop->target = outer;
+    asyncio_handle_cancel(&stop);
+    if (loop->deadlocked) {
+        loop->deadlocked = false;
+        asyncio__report_deadlock(loop);
+        err = ASYNCIO_EDEADLOCK;
+    } else if (err == 0) {
+        err = asyncio_future_done(future) ? asyncio_future_result(future, value) : ASYNCIO_ESTOPPED;
+    }
+    asyncio_future_release(future);
+    return err;
+}
+
+static inline int asyncio_run_until_complete(asyncio_loop *loop, asyncio_root *root, asyncio_value *value)
+{
+    asyncio_task_options options;
+    asyncio_task *task;
+    int err;
+    if (loop->core.running || asyncio__running_loop != NULL) {
+        asyncio_coro_close(loop, root);
+        return ASYNCIO_ERUNNING;
+    }
+    asyncio__no_options(&options);
+    options.into = &task;
+    err = asyncio_loop_create_task(loop, root, &options);
+    if (err != 0)
+        return err;
+    err = asyncio_run_until_future(loop, &task->future, value);
+    if (!asyncio_task_done(task))
+        task->future.flags |= ASYNCIO__QUIET; /* the caller knows */
+    asyncio_task_release(task);
+    return err;
+}
+
+/* ---- Exception handlers ---- */
+
+/* asyncio_set_exception_handler - NULL: the default one, which on hosted builds prints to stderr. `arg` is handed to it.
+ * asyncio_get_exception_handler - NULL if none was set. asyncio_default_exception_handler - what the default one does. */
+static inline void asyncio_set_exception_handler(asyncio_loop *loop, asyncio_exception_handler handler, void *arg)
+{
+    loop->core.handler = handler;
+    loop->core.handler_arg = arg;
+}
+static inline asyncio_exception_handler asyncio_get_exception_handler(asyncio_loop *loop) { return loop->core.handler; }
+
+/* asyncio_set_debug, asyncio_get_debug - debug mode: slow callbacks are reported (slow_callback_duration), calls from a
+ * wrong thread refused, storage of a running task protected. Costs two clock readings a callback. */
+static inline void asyncio_set_debug(asyncio_loop *loop, bool debug) { loop->core.debug = debug; }
+static inline bool asyncio_get_debug(const asyncio_loop *loop) { return loop->core.debug; }
+
+#if ASYNCIO_HOSTED
+/*
+ * asyncio_strerror - the text of an error code.
+ *
+ *   Returns    a string; for errno values strerror's, good until its next call in this thread or elsewhere
+ */
+static inline const char *asyncio_strerror(int err)
+{
+    static const char *const texts[] = {
+#define ASYNCIO__TEXT(name, python, text) text,
+        ASYNCIO_ERRORS(ASYNCIO__TEXT)
+#undef ASYNCIO__TEXT
+    };
+    if (err > ASYNCIO__EBASE && err < ASYNCIO__EEND)
+        return texts[err - ASYNCIO__EBASE - 1];
+    if (err >= ASYNCIO_EUSER && err <= ASYNCIO_EUSERMAX)
+        return "an error of this program's own";
+    return strerror(err);
+}
+
+/* asyncio_print_error - "Name: text" and the chain of awaits that the error passed, like Python's traceback. `detail`
+ * is the error's: a context's, a Future's value. */
+static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, asyncio_value detail)
+{
+    const asyncio_frame_info *frame;
+    if (err == ASYNCIO_ECANCELLED) {
+        fprintf(file, "CancelledError%s%s\n", detail != 0 ? ": " : "", detail != 0 ? (const char *)detail : "");
+        return;
+    }
+    if (detail != 0)
+        fprintf(file, "Traceback (most recent call last):\n");
+    while ((frame = asyncio_traceback(loop, &detail)) != NULL)
+        fprintf(file, "  File \"%s\", line %d, in %s\n", frame->file != NULL ? frame->file : "?", frame->line,
+                frame->function != NULL ? frame->function : "?");
+    if (detail != 0)
+        fprintf(file, "  ... (older entries were overwritten)\n");
+    fprintf(file, "%s: [%d] %s\n", asyncio_errname(err), err, asyncio_strerror(err));
+}
+
+static inline void asyncio_default_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,
+                                                     void *arg)
+{
+    (void)arg;
+    fprintf(stderr, "asyncio: %s\n", context->message);
+    if (context->file != NULL)
+        fprintf(stderr, "  at %s:%d\n", context->file, context->line);
+    if (context->task != NULL) {
+        asyncio_frame_info info;
+        asyncio_describe(asyncio_task_get_coro(context->task), &info);
+#if ASYNCIO_NAMES
+        {
+            char name[ASYNCIO_NAME_SIZE];
+            fprintf(stderr, "  task: %s, ", asyncio_task_get_name(context->task, name));
+        }
+#endif
+        fprintf(stderr, "coroutine %s (%s:%d)\n", info.function != NULL ? info.function : "?",
+                info.file != NULL ? info.file : "?", info.line);
+    }
+    if (context->err != 0)
+        asyncio_print_error(stderr, loop, context->err, context->detail);
+}
+#endif
+
+ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
+{
+    asyncio_exception_context context;
+    asyncio__clear(&context, sizeof context);
+    context.message = "deadlock: nothing is ready and nothing can wake the loop";
+    context.err = ASYNCIO_EDEADLOCK;
+    asyncio_call_exception_handler(loop, &context);
+#if ASYNCIO_ALL_TASKS
+    {
+        asyncio_task *task;
+        for (task = loop->core.tasks; task != NULL; task = task->next_task) {
+            asyncio_frame_info info;
+            asyncio_describe(asyncio_task_get_coro(task)->awaiter, &info);
+            context.message = task->wait.node.wait != NULL ? task->wait.node.wait->what : "not waiting";
+            context.task = task;
+            context.err = 0;
+            context.file = info.file;
+            context.line = info.line;
+            asyncio_call_exception_handler(loop, &context);
+        }
+    }
+#endif
+}
+
+/* Debug mode: how long did it take, and between which lines? */
+ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
+{
+    asyncio_time before = asyncio_loop_time(loop), took;
+    asyncio_exception_context context;
+    asyncio_task *task = node->wait == NULL ? asyncio__node_task(node) : NULL;
+    asyncio_frame_info info;
+    asyncio__clear(&info, sizeof info);
+    if (task != NULL) {
+        asyncio_future_hold(&task->future);
+        asyncio_describe(asyncio__root_of(task)->awaiter, &info);
+    }
+    asyncio__run_node(node);
+    took = asyncio__time_diff(asyncio_loop_time(loop), before);
+    if (took >= loop->slow_callback_duration) {
+        asyncio__clear(&context, sizeof context);
+        context.message = task != NULL ? "slow task step" : "slow callback";
+        context.task = task;
+        context.file = info.file;
+        context.line = info.line;
+        asyncio_call_exception_handler(loop, &context);
+    }
+    if (task != NULL)
+        asyncio_future_release(&task->future);
+}
+
+/* ---- The virtual clock ---- */
+
+static inline asyncio_time asyncio__virtual_time(asyncio_loop *loop) { return loop->virtual_now; }
+static inline void asyncio__virtual_wait(asyncio_loop *loop, asyncio_time timeout);
+static inline int asyncio__virtual_open(asyncio_loop *loop);
+static inline void asyncio__virtual_close(asyncio_loop *loop);
+
+/* Time is loop->virtual_now, 0 at first; it moves only when the loop would wait, straight to the next deadline. With
+ * descriptors and no deadline the loop really waits for them. */
+#if ASYNCIO_SELECTORS
+static inline void asyncio__posix_wake(asyncio_loop *loop);
+static inline void asyncio__posix_lock(asyncio_loop *loop);
+static inline void asyncio__posix_unlock(asyncio_loop *loop);
+static const asyncio_port asyncio_virtual_port = {
+    asyncio__virtual_open, asyncio__virtual_close, asyncio__virtual_time, asyncio__virtual_wait,
+    asyncio__posix_wake,   asyncio__posix_lock,    asyncio__posix_unlock, true};
+#else
+static const asyncio_port asyncio_virtual_port = {
+    asyncio__virtual_open, asyncio__virtual_close, asyncio__virtual_time, asyncio__virtual_wait, NULL, NULL, NULL, true};
+static inline int asyncio__virtual_open(asyncio_loop *loop)
+{
+    (void)loop;
+    return 0;
+}
+static inline void asyncio__virtual_close(asyncio_loop *loop) { (void)loop; }
+static inline void asyncio__virtual_wait(asyncio_loop *loop, asyncio_time timeout)
+{
+    if (timeout > 0)
+        loop->virtual_now = asyncio__time_add(loop->virtual_now, timeout);
+}
+#endif
+
+/* ---- Making and closing a loop ---- */
+
+#if ASYNCIO_SELECTORS
+static inline const asyncio_port *asyncio__default_port(void); /* asyncio/selectors.h */
+#endif
+
+/*
+ * asyncio_loop_init - a loop in storage of yours. asyncio_new_event_loop - one on the heap (hosted), NULL if that fails.
+ *
+ *   port       NULL: this target's own (hosted: asyncio_posix_port; freestanding: asyncio_default_port)
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_ENOMEM, or the errno value with which the port could not open its wake-up pipe
+ *   Source     base_events.py:BaseEventLoop.__init__, events.py:new_event_loop
+ */
+static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port)
+{
+    asyncio__clear(loop, sizeof *loop);
+#if ASYNCIO_SELECTORS
+    loop->port = port != NULL ? port : asyncio__default_port();
+    loop->core.default_handler = asyncio_default_exception_handler;
+#elif ASYNCIO_HOSTED
+    loop->port = port != NULL ? port : &asyncio_virtual_port;
+    loop->core.default_handler = asyncio_default_exception_handler;
+#else
+    loop->port = port != NULL ? port : &asyncio_default_port;
+#endif
+#ifdef ASYNCIO_MALLOC
+    loop->core.alloc = asyncio__alloc;
+    loop->core.free = asyncio__free;
+#endif
+    loop->slow_callback_duration = ASYNCIO_TICKS_PER_SECOND / 10;
+    if (loop->port->open != NULL) {
+        int err = loop->port->open(loop);
+        if (err != 0)
+            return err;
+    }
+    asyncio__timers_init(&loop->timers, asyncio_loop_time(loop));
+    return 0;
+}
+
+/*
+ * asyncio_loop_close - give up a loop.
+ *
+ *   Drops what is ready and armed without running it. Unfinished tasks are reported ("Task was destroyed but it is
+ *   pending!") and freed without running their FINALLY; errors that nobody read are reported; every heap task is freed,
+ *   held or not. Frees the loop if asyncio_new_event_loop made it.
+ *   Returns    0, also the second time; ASYNCIO_ERUNNING while it runs
+ *   Source     base_events.py:BaseEventLoop.close, and what CPython's garbage collector does later
+ */
+static inline void asyncio__drop(asyncio_loop *loop, asyncio_handle *handle)
+{
+    handle->flags &= (uint16_t)~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_INBOX);
+    if (handle->flags & ASYNCIO__HANDLE_DONE)
+        asyncio__future_unhold(handle->of.future);
+    if (handle->flags & ASYNCIO__HANDLE_HEAP)
+        loop->core.free(handle);
+}
+
+ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
+{
+    asyncio__node *node;
+    asyncio_time when;
+    asyncio__inbox_drain(loop);
+#if ASYNCIO_ALL_TASKS
+    while (loop->core.tasks != NULL)
+        asyncio__task_destroy(loop->core.tasks);
+#endif
+    while ((node = loop->core.head) != NULL) {
+        asyncio__ready_remove(&loop->core, node);
+        if (node->wait != NULL)
+            asyncio__drop(loop, (asyncio_handle *)(void *)node);
+    }
+    while (asyncio__timers_next(&loop->timers, &when)) {
+        asyncio__timers_expire(&loop->timers, when);
+        while ((node = loop->core.head) != NULL) {
+            asyncio__ready_remove(&loop->core, node);
+            asyncio__drop(loop, (asyncio_handle *)(void *)node);
+        }
+    }
+#if ASYNCIO_ALL_TASKS
+    while (loop->core.kept != NULL) {
+        loop->core.kept->future.holds = 1;
+        asyncio__future_unhold(&loop->core.kept->future);
+    }
+#endif
+}
+
+static inline int asyncio_loop_close(asyncio_loop *loop)
+{
+    bool heap = loop->heap;
+    if (loop->core.running)
+        return ASYNCIO_ERUNNING;
+    if (loop->core.closed)
+        return 0;
+    asyncio__lock(loop);
+    loop->core.closed = true;
+    asyncio__unlock(loop);
+    asyncio__drop_all(loop);
+    if (loop->port->close != NULL)
+        loop->port->close(loop);
+#ifdef ASYNCIO_MALLOC
+    asyncio__free_all();
+    if (heap)
+        ASYNCIO_FREE(loop);
+#else
+    (void)heap;
+#endif
+    return 0;
+}
+
+#ifdef ASYNCIO_MALLOC
+static inline asyncio_loop *asyncio_new_event_loop(const asyncio_port *port)
+{
+    asyncio_loop *loop = (asyncio_loop *)ASYNCIO_MALLOC(sizeof *loop);
+    if (loop == NULL)
+        return NULL;
+    if (asyncio_loop_init(loop, port) != 0) {
+        ASYNCIO_FREE(loop);
+        return NULL;
+    }
+    loop->heap = true;
+    return loop;
+}
+#endif
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#if ASYNCIO_SELECTORS
+#include "asyncio/selectors.h"
+#endif
+
+#endif /* ASYNCIO_LOOP_H */

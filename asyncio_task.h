@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio_task.h - what a coroutine, a Future and a Task are.
+ *
+ * No operating system, no libc call, no heap, no clock: asyncio_loop.h adds those. Programs include asyncio.h.
+ *
+ *     ASYNC(child, int n;)                              // fields: the arguments and every local that outlives an await
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_AWAIT(asyncio_sleep(1));
+ *         ASYNC_RETURN(self->n * 2);
+ *         ASYNC_FINALLY;                                // optional: runs on return, on error and on cancellation
+ *         puts("clean");
+ *         ASYNC_END;
+ *     }
+ *
+ * Rules, the bad news first
+ *
+ *   1. A C local does not survive an await. What must survive is a field; the body reaches it as self->n. Between
+ *      `{` and ASYNC_BEGIN stand declarations only: that part runs again at every resumption.
+ *   2. No ASYNC_ macro inside a `switch` of your own: its resume point would belong to your switch. It compiles; at run
+ *      time the coroutine fails with ASYNCIO_ELOST and the report names file and line. Use if/else, or a `switch` that
+ *      holds no await.
+ *   3. Leave the body only through ASYNC_RETURN, ASYNC_RAISE or ASYNC_END: never by a plain `return`. Leave a block
+ *      (ASYNC_WITH, ASYNC_TRY) at its end, by return, raise, break or continue; the last two leave the block only. A
+ *      `goto` out of a block is reported at ASYNC_END.
+ *   4. Capitals may leave your function at that place. What is not in capitals never suspends.
+ *   5. ASYNC_NEW, ASYNC_AT and ASYNC_IN clear the frame before they evaluate `.field = value`: do not read the frame
+ *      that you are about to start in its own arguments. A value with a bare comma (a brace list) needs parentheses
+ *      around it or an assignment of its own; at most 15 arguments.
+ *   6. Results are integers or pointers (asyncio_value); anything larger goes through a pointer argument.
+ *   7. In C++ a frame is plain data: no member with a constructor or destructor.
+ *
+ * States of a Task (numbers: who takes the arrow)
+ *
+ *            1            2              3
+ *     NEW ------> READY -----> RUNNING -----> WAITING       1 create_task: asyncio__task_start
+ *                   ^            |  |            |          2 the loop pops it: asyncio__step
+ *                   |     5      |  | 6          | 4        3 an await suspends: asyncio__arm
+ *                   +------------+  v            |          4 what it waits for happened: asyncio__wake
+ *                   |             DONE           |          5 sleep(0)
+ *                   +----------------------------+          6 the coroutine ended: asyncio__task_done
+ *
+ *   Invariant: a Task that is not done is RUNNING, or in the ready list with READY set, or it has `wait` set and is in
+ *   no ready list. Only asyncio__wake moves it from the last to the second. cancel() in WAITING goes to `wait->cancel`;
+ *   in NEW, READY and RUNNING it only sets MUST_CANCEL, which the next step or the next suspension honours.
+ *
+ * Lifetime, in three lines
+ *
+ *   The loop holds a task until it is done; then a heap task is freed, unless somebody holds it.
+ *   create_task(coro, .into = &p) gives you a held pointer: good until asyncio_task_release(p) or the loop's close.
+ *   Any other task pointer (current_task, a callback's argument) is good until you next return or await; hold it to keep it.
+ *
+ * Options: asyncio/futures.h lists them.
+ *
+ * Where what is: asyncio/exceptions.h error codes, asyncio/futures.h types and the Future, this file the Task,
+ * asyncio/coroutines.h the ASYNC_ macros. Including this file includes them all.
+ */
+#ifndef ASYNCIO_TASK_H
+#define ASYNCIO_TASK_H
+
+#include "asyncio/futures.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Tracebacks ---- */
+
+/* Notes that an error passed this frame. The ring keeps the newest; an older chain ends where it was overwritten. */
+ASYNCIO__COLD asyncio_value asyncio__trace_add(asyncio_loop *loop, asyncio_value outer, const char *function,
+                                               const char *file, int line)
+{
+#if ASYNCIO_TRACEBACK
+    asyncio__core *core = asyncio__core_of(loop);
+    uint32_t serial = ++core->traces == 0 ? ++core->traces : core->traces;
+    asyncio_frame_info *info = &core->trace[serial % ASYNCIO_TRACEBACK];
+    info->function = function;
+    info->file = file;
+    info->line = line;
+    info->serial = serial;
+    info->outer = (uint32_t)outer;
+    return (asyncio_value)serial;
+#else
+    (void)loop, (void)function, (void)file, (void)line;
+    return outer;
+#endif
+}
+
+/*
+ * asyncio_traceback - walk the frames that an error passed, innermost last.
+ *
+ *   detail     the error's detail: of a context in an exception handler, or what ASYNC_CATCH_INTO gave
+ *   Returns    the outermost frame and, in *detail, what to ask for next; NULL at the end, or if it was overwritten
+ */
+static inline const asyncio_frame_info *asyncio_traceback(asyncio_loop *loop, asyncio_value *detail)
+{
+#if ASYNCIO_TRACEBACK
+    uint32_t serial = (uint32_t)*detail;
+    const asyncio_frame_info *info = &asyncio__core_of(loop)->trace[serial % ASYNCIO_TRACEBACK];
+    if (serial == 0 || info->serial != serial)
+        return NULL;
+    *detail = (asyncio_value)info->outer;
+    return info;
+#else
+    (void)loop, (void)detail;
+    return NULL;
+#endif
+}
+
+/* Where a frame's result or its error's detail goes: to the frame that awaits it, or into the Task's Future. */
+ASYNCIO__HOT asyncio_value *asyncio__result_of(asyncio_coro *self, asyncio_task *task)
+{
+    return self == asyncio__root_of(task) ? &task->future.value : &self->awaiter->value;
+}
+
+/* An error leaves this frame: from an await, or from ASYNC_RAISE. Its detail is in self->value. */
+ASYNCIO__COLD void asyncio__raise(asyncio_coro *self, asyncio_task *task, int err, const char *function,
+                                  const char *file)
+{
+    asyncio_value detail = self->value;
+    if (err <= 0 || err > ASYNCIO_EUSERMAX)
+        err = ASYNCIO_EVALUE;
+    if (err != ASYNCIO_ECANCELLED)
+#if ASYNCIO_DENSE && ASYNCIO_LINES
+        detail = asyncio__trace_add(task->future.loop, detail, function, file, self->line);
+#else
+        detail = asyncio__trace_add(task->future.loop, detail, function, file, 0);
+#endif
+    *asyncio__result_of(self, task) = detail;
+    self->err = (int16_t)err;
+    self->flags |= ASYNCIO__FRAME_RETURNING;
+}
+
+/* The switch of a body found no such resume point; or somebody wants to know the body's name. */
+ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err, const char *function, const char *file)
+{
+    asyncio_exception_context context;
+    if (err == ASYNCIO__DESCRIBE) {
+        asyncio_frame_info *info = (asyncio_frame_info *)(void *)task;
+        info->function = function;
+        info->file = file;
+        return ASYNCIO__PENDING;
+    }
+    asyncio__clear(&context, sizeof context);
+    context.message = "await inside a switch of your own: its resume point is lost (use if/else, or await outside)";
+    context.err = ASYNCIO_ELOST;
+    context.task = task;
+    context.file = file;
+#if ASYNCIO_DENSE && ASYNCIO_LINES
+    context.line = self->line;
+#else
+    context.line = self->state;
+#endif
+    asyncio_call_exception_handler(task->future.loop, &context);
+    self->value = 0;
+    asyncio__raise(self, task, ASYNCIO_ELOST, function, file);
+    self->state = 2;
+    return ASYNCIO_ELOST;
+}
+
+/*
+ * asyncio_describe - function, file and line of a frame: where it waits, or ran last.
+ *
+ *   coro       a frame that lives
+ *   Returns    through info; line 0 before the first await or without ASYNCIO_LINES. Allocates nothing.
+ */
+static inline void asyncio_describe(asyncio_coro *coro, asyncio_frame_info *info)
+{
+    uint16_t state = coro->state;
+    asyncio__clear(info, sizeof *info);
+    coro->state = UINT16_MAX; /* no resume point has this number: the body answers instead of running */
+    (void)coro->resume(coro, (asyncio_task *)(void *)info, ASYNCIO__DESCRIBE);
+    coro->state = state;
+#if ASYNCIO_DENSE && ASYNCIO_LINES
+    info->line = coro->line;
+#elif ASYNCIO_LINES
+    info->line = state > 2 ? state : 0;
+#endif
+}
+
+/* ---- Task ---- */
+
+/* Puts a task that waits into the ready list, with the outcome of its await. */
+ASYNCIO__HOT void asyncio__wake(asyncio_task *task, int err, asyncio_value value)
+{
+    asyncio__root_of(task)->awaiter->value = value;
+    task->future.err = (int16_t)err;
+    task->future.flags |= ASYNCIO__READY;
+    task->wait.node.wait = NULL;
+    asyncio__ready_push(asyncio__core_of(task->future.loop), &task->wait.node);
+}
+
+static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *future)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+    asyncio__wake(task, future->err, future->value);
+}
+
+static inline void asyncio__future_detach(asyncio_task *task)
+{
+    asyncio_future *future = (asyncio_future *)task->wait.slot.object;
+    asyncio__list_remove(&future->waiters, &task->wait.node);
+    if (future->holds == 0 && future->waiters == NULL && (future->flags & ASYNCIO__HEAP))
+        asyncio__core_of(future->loop)->free(future);
+}
+
+static inline bool asyncio__future_pass_cancel(asyncio_task *task, asyncio_value msg)
+{
+    return asyncio_future_cancel((asyncio_future *)task->wait.slot.object, (const char *)msg);
+}
+
+static const asyncio__wait asyncio__future_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
+                                                   asyncio__future_pass_cancel, "waiting for a Future"};
+static const asyncio__wait asyncio__task_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
+                                                 asyncio__future_pass_cancel, "waiting for a Task"};
+
+/* Cancels what a WAITING task waits for. False: it cannot be cancelled any more. */
+static inline bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
+{
+    if (task->wait.node.wait->cancel != NULL)
+        return task->wait.node.wait->cancel(task, msg);
+    task->wait.node.wait->detach(task);
+    asyncio__wake(task, ASYNCIO_ECANCELLED, msg);
+    return true;
+}
+
+/* Makes the running task wait. False: it waits already, for an earlier primitive's status was never awaited. */
+ASYNCIO__HOT bool asyncio__arm(asyncio_task *task, const asyncio__wait *wait)
+{
+    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL || (task->future.flags & ASYNCIO__READY)))
+        return false;
+    task->wait.node.wait = wait;
+    return true;
+}
+
+ASYNCIO__HOT asyncio_status asyncio__status(int code, asyncio_value value)
+{
+    asyncio_status status;
+    status.code = code;
+    status.value = value;
+    return status;
+}
+
+/* Into the ready list at once, with this outcome of the await: sleep(0), and errors that Python throws a tick later. */
+ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
+{
+    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL || (task->future.flags & ASYNCIO__READY)))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    task->future.err = (int16_t)err;
+    task->future.flags |= ASYNCIO__READY;
+    asyncio__ready_push(asyncio__core_of(task->future.loop), &task->wait.node);
+    return asyncio__status(ASYNCIO__PENDING, 0);
+}
+
+/* The coroutine ended. A cancel() that came in its last stretch wins over a result, not over an error, as in Python. */
+ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
+{
+    asyncio_future *future = &task->future;
+    unsigned flags = 0;
+    if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED))) {
+        if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0)
+            err = ASYNCIO_ECANCELLED; /* the message stands in future->value already */
+        future->flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
+        if (future->flags & ASYNCIO__WATCHED)
+            asyncio__core_of(future->loop)->watched(task);
+    }
+    if (ASYNCIO__UNLIKELY(err != 0))
+        flags = err == ASYNCIO_ECANCELLED ? ASYNCIO__CANCELLED : ASYNCIO__UNREAD;
+#if ASYNCIO_ALL_TASKS
+    asyncio__tasks_remove(&asyncio__core_of(future->loop)->tasks, task);
+    if (ASYNCIO__UNLIKELY(future->holds > 1 && (future->flags & (ASYNCIO__HEAP | ASYNCIO__WATCHED)))) {
+        asyncio__tasks_add(&asyncio__core_of(future->loop)->kept, task);
+        future->flags |= ASYNCIO__LISTED;
+    }
+#endif
+    if (future->waiters == NULL) {
+        future->err = (int16_t)err;
+        future->flags = (uint16_t)(future->flags | ASYNCIO__DONE | flags);
+    } else {
+        asyncio__future_settle(future, flags, err, future->value);
+    }
+    asyncio__future_unhold(future);
+}
+
+/* Runs the frames of a task from the innermost out until one suspends or the root ends. */
+ASYNCIO__HOT void asyncio__step_frames(asyncio_task *task, asyncio_coro *coro, int err)
+{
+    asyncio_coro *root = asyncio__root_of(task);
+    for (;;) {
+        asyncio_coro *awaiter = coro->awaiter;
+        err = coro->resume(coro, task, err);
+        if (err == ASYNCIO__PENDING) {
+            if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL) && task->wait.node.wait != NULL &&
+                asyncio__cancel_wait(task, task->future.value))
+                task->future.flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
+            return;
+        }
+        if (coro == root)
+            break;
+        if (coro->flags & ASYNCIO__FRAME_HEAP)
+            asyncio__core_of(task->future.loop)->free(asyncio__task_of(coro));
+        coro = awaiter;
+    }
+    asyncio__task_done(task, err);
+}
+
+/* A pending cancel() is delivered instead of what the task was woken with. True: the body must not run at all. */
+ASYNCIO__COLD bool asyncio__step_cancelled(asyncio_task *task, asyncio_coro *coro, int *err)
+{
+    task->future.flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
+    if (*err != ASYNCIO_ECANCELLED) {
+        *err = ASYNCIO_ECANCELLED;
+        coro->value = coro->flags & ASYNCIO__FRAME_RETURNING ? 0 : task->future.value;
+    }
+    return coro->state == 0;
+}
+
+/* One step of a task: what CPython's Task.__step does. */
+ASYNCIO__HOT void asyncio__step(asyncio_task *task, int err)
+{
+    asyncio__core *core = asyncio__core_of(task->future.loop);
+    asyncio_coro *coro = asyncio__root_of(task)->awaiter;
+    asyncio_task *previous = core->current;
+    core->current = task;
+    task->future.flags &= (uint16_t)~ASYNCIO__READY;
+    if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL) && asyncio__step_cancelled(task, coro, &err))
+        asyncio__task_done(task, err);
+    else
+        asyncio__step_frames(task, coro, err);
+    core->current = previous;
+}
+
+/* Runs the node that was popped from the ready list. */
+ASYNCIO__HOT void asyncio__run_node(asyncio__node *node)
+{
+    if (node->wait == NULL)
+        asyncio__step(asyncio__node_task(node), asyncio__node_task(node)->future.err);
+    else
+        node->wait->run(node);
+}
+
+/*
+ * asyncio_task_cancel - ask a task to stop: ASYNCIO_ECANCELLED is raised at its await.
+ *
+ *   msg        not copied; NULL for none. It is the detail of the error, and of whoever awaits the task.
+ *   Suspends   never; delivered in the task's next step at the earliest
+ *   Returns    true if it will be delivered; false if the task is done. True promises nothing: the task may catch it.
+ *   Cost       O(depth of tasks awaiting tasks): the request goes down to what is awaited at the bottom.
+ *   Source     tasks.py:Task.cancel. Before its first step the body never runs, not even its FINALLY.
+ */
+static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
+{
+    asyncio_future *future = &task->future;
+    future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+    if (future->flags & ASYNCIO__DONE)
+        return false;
+    if (future->cancelling < UINT16_MAX)
+        future->cancelling++;
+    if (task->wait.node.wait != NULL && !(future->flags & ASYNCIO__READY) &&
+        asyncio__cancel_wait(task, (asyncio_value)msg))
+        return true;
+    future->flags |= ASYNCIO__MUST_CANCEL;
+    if (!(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING)) /* else a result waits there for FINALLY to end */
+        future->value = (asyncio_value)msg;
+    return true;
+}
+
+/*
+ * asyncio_task_cancelling, asyncio_task_uncancel - how many cancel() requests are open; take one back.
+ *
+ *   Suspends   never
+ *   Returns    the number of open requests, after the call. At 0 a request that was not yet delivered is forgotten.
+ *   Source     tasks.py:Task.uncancel (since 3.13)
+ */
+static inline int asyncio_task_cancelling(const asyncio_task *task) { return task->future.cancelling; }
+static inline int asyncio_task_uncancel(asyncio_task *task)
+{
+    if (task->future.cancelling > 0 && --task->future.cancelling == 0)
+        task->future.flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
+    return task->future.cancelling;
+}
+
+/* A Task is a Future: these are its Future's functions under Task's name, with the same returns and errors. */
+static inline asyncio_future *asyncio_task_future(asyncio_task *task) { return &task->future; }
+static inline bool asyncio_task_done(const asyncio_task *task) { return asyncio_future_done(&task->future); }
+static inline bool asyncio_task_cancelled(const asyncio_task *task) { return asyncio_future_cancelled(&task->future); }
+static inline int asyncio_task_result(asyncio_task *task, asyncio_value *value)
+{
+    return asyncio_future_result(&task->future, value);
+}
+static inline int asyncio_task_exception(asyncio_task *task) { return asyncio_future_exception(&task->future); }
+static inline asyncio_loop *asyncio_task_get_loop(const asyncio_task *task) { return task->future.loop; }
+static inline int asyncio_task_add_done_callback(asyncio_task *task, asyncio_handle *handle,
+                                                 asyncio_done_callback callback, void *arg)
+{
+    return asyncio_future_add_done_callback(&task->future, handle, callback, arg);
+}
+static inline int asyncio_task_remove_done_callback(asyncio_task *task, asyncio_done_callback callback, void *arg)
+{
+    return asyncio_future_remove_done_callback(&task->future, callback, arg);
+}
+
+/* asyncio_task_hold, asyncio_task_release - keep a task's pointer good, give it up; see Lifetime. NULL is ignored.
+ * Releasing reports an error that nobody read. A task in storage of yours is never freed by it. */
+static inline asyncio_task *asyncio_task_hold(asyncio_task *task)
+{
+    if (task != NULL) {
+        asyncio__future_hold(&task->future);
+        task->future.flags |= ASYNCIO__KEPT;
+    }
+    return task;
+}
+static inline void asyncio_task_release(asyncio_task *task)
+{
+    if (task != NULL)
+        asyncio__future_unhold(&task->future);
+}
+
+/* asyncio_task_get_coro - the root frame. Cast it to its struct, or see asyncio_describe. */
+static inline asyncio_coro *asyncio_task_get_coro(asyncio_task *task) { return asyncio__root_of(task); }
+
+#if ASYNCIO_NAMES
+/*
+ * asyncio_task_get_name, asyncio_task_set_name - the task's name.
+ *
+ *   buffer     used if the task has none of its own, for "Task-<n>": ASYNCIO_NAME_SIZE bytes
+ *   name       not copied: must live as long as the task
+ *   Returns    get: the name, or buffer. Never fail, never suspend.
+ */
+#define ASYNCIO_NAME_SIZE 16
+static inline void asyncio_task_set_name(asyncio_task *task, const char *name)
+{
+    task->name.text = name;
+    task->future.flags |= ASYNCIO__NAMED;
+}
+static inline const char *asyncio_task_get_name(const asyncio_task *task, char *buffer)
+{
+    uintptr_t number = task->name.number;
+    const char *prefix = "Task-";
+    char *at = buffer + ASYNCIO_NAME_SIZE;
+    char *out = buffer;
+    if (task->future.flags & ASYNCIO__NAMED)
+        return task->name.text;
+    *--at = '\0';
+    for (; number != 0; number /= 10)
+        *--at = (char)('0' + (int)(number % 10));
+    while (*prefix != '\0')
+        *out++ = *prefix++;
+    while ((*out++ = *at++) != '\0')
+        continue;
+    return buffer;
+}
+#endif
+#if ASYNCIO_CONTEXTS
+/* asyncio_task_get_context - what create_task's .context gave, or the creator's. */
+static inline void *asyncio_task_get_context(const asyncio_task *task) { return task->context; }
+#endif
+
+/* ---- Starting tasks ---- */
+
+static inline asyncio_coro *asyncio__coro_of(asyncio_root *root) { return (asyncio_coro *)(void *)root; }
+
+/*
+ * asyncio_coro_close - give up a coroutine that was never awaited nor made a task.
+ *
+ *   root       from ASYNC_NEW or ASYNC_AT; NULL is ignored. One that was started already is left alone.
+ *   loop       NULL: the running loop; only its allocator is used
+ *   Source     Python's coroutine.close(). Never suspends, never fails; frees what ASYNC_NEW allocated.
+ */
+static inline void asyncio_coro_close(asyncio_loop *loop, asyncio_root *root)
+{
+    asyncio_coro *coro = asyncio__coro_of(root);
+    loop = loop != NULL ? loop : asyncio__running_loop;
+    if (coro != NULL && coro->awaiter == NULL && (coro->flags & ASYNCIO__FRAME_HEAP) && loop != NULL)
+        asyncio__core_of(loop)->free(asyncio__task_of(coro));
+}
+
+ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options,
+                                       int err, const char *message)
+{
+    asyncio_exception_context context;
+    if (options->into != NULL)
+        *options->into = NULL;
+    if (err != ASYNCIO_EREUSED)
+        asyncio_coro_close(loop, root);
+    if (loop != NULL && message != NULL) {
+        asyncio__clear(&context, sizeof context);
+        context.message = message;
+        context.err = err;
+        asyncio_call_exception_handler(loop, &context);
+    }
+    return err;
+}
+
+/* Out of line: an eager start happens deep inside another task's step. */
+ASYNCIO__COLD void asyncio__step_now(asyncio_task *task) { asyncio__step(task, 0); }
+
+ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, const asyncio_task_options *options)
+{
+    asyncio_future *future = &task->future;
+    asyncio_coro *root = asyncio__root_of(task);
+    future->loop = loop;
+    future->waiters = NULL;
+    future->value = 0;
+    future->err = 0;
+    future->flags = (uint16_t)(ASYNCIO__TASK | (root->flags & ASYNCIO__FRAME_HEAP ? ASYNCIO__HEAP : 0u));
+    future->holds = 1; /* the loop's */
+    future->cancelling = 0;
+    task->wait.node.wait = NULL;
+    root->awaiter = root;
+#if ASYNCIO_NAMES
+    if (options->name != NULL) {
+        asyncio_task_set_name(task, options->name);
+    } else { /* relaxed: two threads may draw the same number, which only a reader of logs would notice */
+#if ASYNCIO_THREADS
+        uint32_t number = __atomic_load_n(&asyncio__task_count, __ATOMIC_RELAXED) + 1;
+        __atomic_store_n(&asyncio__task_count, number, __ATOMIC_RELAXED);
+#else
+        uint32_t number = ++asyncio__task_count;
+#endif
+        task->name.number = number;
+    }
+#endif
+#if ASYNCIO_CONTEXTS
+    task->context = options->context;
+    if (task->context == NULL && asyncio__core_of(loop)->current != NULL)
+        task->context = asyncio__core_of(loop)->current->context;
+#endif
+    if (options->into != NULL) {
+        future->holds = 2;
+        future->flags |= ASYNCIO__KEPT;
+        *options->into = task;
+    }
+}
+
+/*
+ * asyncio_task_new - the constructor, Python's asyncio.Task(coro, loop=loop, ...): what a task factory calls.
+ *
+ *   loop       not NULL
+ *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
+ *   options    not NULL; see asyncio_task_options
+ *   Suspends   never; with .eager_start it runs the coroutine up to its first suspension
+ *   Returns    0; ASYNCIO_ENOMEM if root is NULL (ASYNC_NEW failed), ASYNCIO_ECLOSED, ASYNCIO_EREUSED if it was awaited or
+ *              started already, ASYNCIO_EVALUE for a frame without room for a Task. All but the last two free it. What
+ *              the ignored return of a fire-and-forget would hide is told to the exception handler as well.
+ *   Memory     allocates nothing: the Task lies in front of the frame. Cost: O(1).
+ *   Source     tasks.py:Task.__init__
+ */
+static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
+{
+    asyncio__core *core = asyncio__core_of(loop);
+    asyncio_coro *coro = asyncio__coro_of(root);
+    asyncio_task *task = asyncio__task_of(coro);
+    if (ASYNCIO__UNLIKELY(root == NULL))
+        return asyncio__task_refuse(loop, root, options, ASYNCIO_ENOMEM, "create_task: out of memory");
+    if (ASYNCIO__UNLIKELY(core->closed))
+        return asyncio__task_refuse(loop, root, options, ASYNCIO_ECLOSED, NULL);
+    if (ASYNCIO__UNLIKELY(coro->awaiter != NULL))
+        return asyncio__task_refuse(loop, root, options, ASYNCIO_EREUSED,
+                                    "create_task: this coroutine was awaited or made a task before");
+    if (ASYNCIO__UNLIKELY(!(coro->flags & ASYNCIO__FRAME_ROOM)))
+        return asyncio__task_refuse(loop, root, options, ASYNCIO_EVALUE,
+                                    "create_task: a frame without room for a Task (use ASYNC_NEW or ASYNC_AT)");
+    asyncio__task_fill(task, loop, options);
+#if ASYNCIO_ALL_TASKS
+    asyncio__tasks_add(&core->tasks, task);
+#endif
+    if (ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running)) {
+        asyncio__step_now(task);
+    } else {
+        task->future.flags |= ASYNCIO__READY;
+        asyncio__ready_push(core, &task->wait.node);
+    }
+    return 0;
+}
+
+/* asyncio_eager_task_factory - for set_task_factory: every task starts at once, unless .eager_start is -1. */
+static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
+{
+    asyncio_task_options eager;
+    eager.name = options->name;
+    eager.context = options->context;
+    eager.eager_start = options->eager_start == 0 ? 1 : options->eager_start;
+    eager.into = options->into;
+    return asyncio_task_new(loop, root, &eager);
+}
+
+/*
+ * asyncio_loop_create_task - as asyncio_create_task, on a loop that need not run yet.
+ *
+ *   loop       NULL: the running loop of this thread
+ *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP
+ *   Source     base_events.py:BaseEventLoop.create_task
+ */
+ASYNCIO__HOT int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
+{
+    if (loop == NULL && (loop = asyncio__running_loop) == NULL)
+        return asyncio__task_refuse(NULL, root, options, ASYNCIO_ENOLOOP, NULL);
+    if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL && !asyncio__core_of(loop)->closed && root != NULL))
+        return asyncio__core_of(loop)->factory(loop, root, options);
+    return asyncio_task_new(loop, root, options);
+}
+
+static inline void asyncio__no_options(asyncio_task_options *options)
+{
+    options->name = NULL;
+    options->context = NULL;
+    options->eager_start = 0;
+    options->into = NULL;
+}
+
+/* asyncio_set_task_factory, asyncio_get_task_factory - what create_task calls; NULL: asyncio_task_new. A factory gets
+ * the coroutine and must make it a task, or free it with asyncio_coro_close and return an error. A Task type of your
+ * own is a coroutine of yours whose frame has your fields and which awaits the one that the factory was given. */
+static inline void asyncio_set_task_factory(asyncio_loop *loop, asyncio_task_factory factory)
+{
+    asyncio__core_of(loop)->factory = factory;
+}
+static inline asyncio_task_factory asyncio_get_task_factory(asyncio_loop *loop)
+{
+    return asyncio__core_of(loop)->factory;
+}
+
+/* asyncio_get_running_loop, asyncio_current_task - NULL outside; current_task also in plain callbacks. Python's names. */
+static inline asyncio_loop *asyncio_get_running_loop(void) { return asyncio__running_loop; }
+static inline asyncio_task *asyncio_current_task(void)
+{
+    return asyncio__running_loop != NULL ? asyncio__core_of(asyncio__running_loop)->current : NULL;
+}
+
+#if ASYNCIO_ALL_TASKS
+/*
+ * asyncio_all_tasks - the unfinished tasks of a loop, oldest first.
+ *
+ *   tasks, size   where to put the first `size` of them; NULL and 0 to count only
+ *   Returns       how many there are. Cost: O(n). The pointers are good until you next await; hold what you keep.
+ *   Source        tasks.py:all_tasks. Differs: in creation order, where CPython has a set.
+ */
+static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks, size_t size)
+{
+    size_t count = 0;
+    asyncio_task *task;
+    for (task = asyncio__core_of(loop)->tasks; task != NULL; task = task->next_task, count++)
+        if (count < size)
+            tasks[count] = task;
+    return count;
+}
+
+/* A task that the loop's close finds unfinished: its frames are freed; FINALLY parts do not run. */
+ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
+{
+    asyncio__core *core = asyncio__core_of(task->future.loop);
+    asyncio_coro *root = asyncio__root_of(task), *coro = root->awaiter;
+    if (!(task->future.flags & ASYNCIO__QUIET))
+        asyncio__report(&task->future, "Task was destroyed but it is pending!");
+    asyncio__tasks_remove(&core->tasks, task);
+    if (task->future.flags & ASYNCIO__READY)
+        asyncio__ready_remove(core, &task->wait.node);
+    else if (task->wait.node.wait != NULL)
+        task->wait.node.wait->detach(task);
+    while (coro != root) {
+        asyncio_coro *awaiter = coro->awaiter;
+        if (coro->flags & ASYNCIO__FRAME_HEAP)
+            core->free(asyncio__task_of(coro));
+        coro = awaiter;
+    }
+    task->future.flags = (uint16_t)((task->future.flags & ~ASYNCIO__READY) | ASYNCIO__DONE | ASYNCIO__CANCELLED);
+    task->future.err = ASYNCIO_ECANCELLED;
+    if (task->future.flags & ASYNCIO__HEAP)
+        core->free(task);
+}
+#endif
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#include "asyncio/coroutines.h"
+
+#endif /* ASYNCIO_TASK_H */
