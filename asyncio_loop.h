@@ -375,7 +375,8 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
 /*
  * asyncio_call_soon_threadsafe - call_soon from any thread, or from an interrupt with storage of yours.
  *
- *   handle     as call_soon's. If it is waiting to be called already this does nothing (so an interrupt cannot overflow).
+ *   handle     as call_soon's, but zeroed before its first use: while it waits to be called, calling again does nothing
+ *              (so an interrupt that comes faster than the loop runs cannot overflow anything).
  *   Suspends   never
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM. The loop must not be destroyed meanwhile.
  *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread.
@@ -780,6 +781,10 @@ static inline void asyncio_default_exception_handler(asyncio_loop *loop, const a
     fprintf(stderr, "asyncio: %s\n", context->message);
     if (context->file != NULL)
         fprintf(stderr, "  at %s:%d\n", context->file, context->line);
+    if (context->took != 0)
+        fprintf(stderr, "  took %.3f seconds, until %s %d\n",
+                (double)context->took / (double)ASYNCIO_TICKS_PER_SECOND, context->until != 0 ? "line" : "its end",
+                context->until);
     if (context->task != NULL) {
         asyncio_frame_info info;
         asyncio_describe(asyncio_task_get_coro(context->task), &info);
@@ -837,10 +842,15 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
     took = asyncio__time_diff(asyncio_loop_time(loop), before);
     if (took >= loop->slow_callback_duration) {
         asyncio__clear(&context, sizeof context);
-        context.message = task != NULL ? "slow task step" : "slow callback";
+        context.message = task != NULL ? "slow step of a task" : "slow callback";
         context.task = task;
         context.file = info.file;
         context.line = info.line;
+        context.took = took;
+        if (task != NULL && !asyncio_task_done(task)) {
+            asyncio_describe(asyncio__root_of(task)->awaiter, &info);
+            context.until = info.line;
+        }
         asyncio_call_exception_handler(loop, &context);
     }
     if (task != NULL)

@@ -648,6 +648,25 @@ static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks,
     return count;
 }
 
+/* Whoever waits for a task that is destroyed waits for nothing any more; it is about to be destroyed, too. */
+static inline void asyncio__waiters_drop(asyncio_future *future)
+{
+    asyncio__node *node = future->waiters;
+    future->waiters = NULL;
+    while (node != NULL) {
+        asyncio__node *next = node->next;
+        asyncio_handle *handle = (asyncio_handle *)(void *)node;
+        if (node->wait->detach != NULL) {
+            node->wait = NULL;
+        } else {
+            handle->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
+            if (handle->flags & ASYNCIO__HANDLE_HEAP)
+                asyncio__core_of(future->loop)->free(handle);
+        }
+        node = next;
+    }
+}
+
 /* A task that the loop's close finds unfinished: its frames are freed; FINALLY parts do not run. */
 ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
 {
@@ -660,6 +679,7 @@ ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
         asyncio__ready_remove(core, &task->wait.node);
     else if (task->wait.node.wait != NULL)
         task->wait.node.wait->detach(task);
+    asyncio__waiters_drop(&task->future);
     while (coro != root) {
         asyncio_coro *awaiter = coro->awaiter;
         if (coro->flags & ASYNCIO__FRAME_HEAP)

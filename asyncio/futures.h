@@ -286,6 +286,8 @@ typedef struct asyncio_exception_context {
     asyncio_handle *handle;
     const char *file; /* where, if the message is about a place in the source */
     int line;
+    int until;         /* of a slow step: the line where it ended, 0 if the coroutine did */
+    asyncio_time took; /* of a slow step or callback: ticks */
 } asyncio_exception_context;
 
 typedef void (*asyncio_exception_handler)(asyncio_loop *loop, const asyncio_exception_context *context, void *arg);

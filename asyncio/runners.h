@@ -13,7 +13,8 @@
  *   5. closes the loop
  *
  * Ctrl-C: the first cancels the main task; if that is what ends it, the result is ASYNCIO_EINTERRUPT. The second ends
- * the loop after the current iteration, with the same result. The third is the system's own.
+ * the loop after the current iteration, with the same result. The third is the system's own; and so is the second, if a
+ * callback blocks and the loop has not even noticed the first.
  */
 #ifndef ASYNCIO_RUNNERS_H
 #define ASYNCIO_RUNNERS_H
@@ -104,6 +105,15 @@ static inline asyncio_loop *asyncio_runner_get_loop(asyncio_runner *runner)
 }
 
 #if ASYNCIO_SELECTORS
+/* Puts SIGINT back; the second time it does nothing. The source that its removal takes away was never counted. */
+static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught)
+{
+    if (!caught || asyncio__signal_table[SIGINT].loop != runner->loop)
+        return;
+    asyncio_loop_add_source(runner->loop);
+    (void)asyncio_remove_signal_handler(runner->loop, SIGINT, NULL);
+}
+
 /* In the loop, not in signal context. */
 static inline void asyncio__runner_interrupt(void *arg)
 {
@@ -114,7 +124,7 @@ static inline void asyncio__runner_interrupt(void *arg)
         return;
     }
     runner->loop->interrupted = true;
-    (void)asyncio_remove_signal_handler(runner->loop, SIGINT, NULL);
+    asyncio__runner_uncatch(runner, true);
 }
 
 /* Only where nobody else handles it, and without keeping the loop from noticing a deadlock. */
@@ -125,19 +135,9 @@ static inline bool asyncio__runner_catch(asyncio_runner *runner)
         return false;
     if (asyncio_add_signal_handler(runner->loop, SIGINT, asyncio__runner_interrupt, runner) != 0)
         return false;
+    asyncio__signal_table[SIGINT].kill_if_stuck = true;
     asyncio_loop_remove_source(runner->loop);
     return true;
-}
-
-static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught)
-{
-    bool removed = false;
-    if (caught) {
-        asyncio_loop_add_source(runner->loop);
-        (void)asyncio_remove_signal_handler(runner->loop, SIGINT, &removed);
-    }
-    if (caught && !removed)
-        asyncio_loop_remove_source(runner->loop);
 }
 #else
 static inline bool asyncio__runner_catch(asyncio_runner *runner)

@@ -28,6 +28,7 @@ typedef struct asyncio__signal {
     asyncio_callback callback;
     void *arg;
     volatile sig_atomic_t pending;
+    bool kill_if_stuck; /* coming again while still pending, it ends the process as if unhandled */
     asyncio_handle handle;
     struct sigaction before;
 } asyncio__signal;
@@ -40,6 +41,10 @@ static inline void asyncio__signal_caught(int number)
 {
     int saved = errno;
     asyncio_loop *loop = asyncio__signal_table[number].loop;
+    if (asyncio__signal_table[number].pending && asyncio__signal_table[number].kill_if_stuck) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
     asyncio__signal_table[number].pending = 1;
     if (loop != NULL)
         loop->port->wake(loop);
@@ -100,6 +105,8 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
         return ASYNCIO_EBUSY;
     entry->callback = callback;
     entry->arg = arg;
+    entry->pending = 0;
+    entry->kill_if_stuck = false;
     if (entry->loop == loop)
         return 0;
     asyncio__clear(&action, sizeof action);
