@@ -114,6 +114,19 @@ ASYNCIO__HOT asyncio_value *asyncio__result_of(asyncio_coro *self, asyncio_task 
     return self == asyncio__root_of(task) ? &task->future.value : &self->awaiter->value;
 }
 
+/* The line of a frame's newest await; 0 before the first, or if lines are not kept. */
+static inline int asyncio__line_of(const asyncio_coro *self)
+{
+#if !ASYNCIO_DENSE
+    return self->state > 2 ? (int)(self->state << 2 >> 4) : 0; /* without the two marks and the point's own two bits */
+#elif ASYNCIO_LINES
+    return self->line;
+#else
+    (void)self;
+    return 0;
+#endif
+}
+
 /* An error leaves this frame: from an await, or from ASYNC_RAISE. Its detail is in self->value. */
 ASYNCIO__COLD void asyncio__raise(asyncio_coro *self, asyncio_task *task, int err, const char *function,
                                   const char *file)
@@ -122,11 +135,7 @@ ASYNCIO__COLD void asyncio__raise(asyncio_coro *self, asyncio_task *task, int er
     if (err <= 0 || err > ASYNCIO_EUSERMAX)
         err = ASYNCIO_EVALUE;
     if (err != ASYNCIO_ECANCELLED)
-#if ASYNCIO_DENSE && ASYNCIO_LINES
-        detail = asyncio__trace_add(task->future.loop, detail, function, file, self->line);
-#else
-        detail = asyncio__trace_add(task->future.loop, detail, function, file, 0);
-#endif
+        detail = asyncio__trace_add(task->future.loop, detail, function, file, asyncio__line_of(self));
     *asyncio__result_of(self, task) = detail;
     self->err = (int16_t)err;
     self->flags |= ASYNCIO__FRAME_RETURNING;
@@ -147,11 +156,7 @@ ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err,
     context.err = ASYNCIO_ELOST;
     context.task = task;
     context.file = file;
-#if ASYNCIO_DENSE && ASYNCIO_LINES
-    context.line = self->line;
-#else
-    context.line = self->state;
-#endif
+    context.line = asyncio__line_of(self);
     asyncio_call_exception_handler(task->future.loop, &context);
     self->value = 0;
     asyncio__raise(self, task, ASYNCIO_ELOST, function, file);
@@ -167,16 +172,12 @@ ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err,
  */
 static inline void asyncio_describe(asyncio_coro *coro, asyncio_frame_info *info)
 {
-    uint16_t state = coro->state;
+    asyncio__state state = coro->state;
     asyncio__clear(info, sizeof *info);
-    coro->state = UINT16_MAX; /* no resume point has this number: the body answers instead of running */
+    coro->state = (asyncio__state)~0u; /* no resume point has this number: the body answers instead of running */
     (void)coro->resume(coro, (asyncio_task *)(void *)info, ASYNCIO__DESCRIBE);
     coro->state = state;
-#if ASYNCIO_DENSE && ASYNCIO_LINES
-    info->line = coro->line;
-#elif ASYNCIO_LINES
-    info->line = state > 2 ? state : 0;
-#endif
+    info->line = asyncio__line_of(coro);
 }
 
 /* ---- Task ---- */

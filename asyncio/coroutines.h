@@ -79,6 +79,26 @@ ASYNCIO__HOT int asyncio__await_task(asyncio_coro *self, asyncio_task *task, asy
     return asyncio__await_status(self, task, asyncio__future_status(task, future, &asyncio__task_wait));
 }
 
+/* ---- Raising again what was caught ---- */
+
+/* A caught error's detail stays in `value` until the next await of this frame, and every await sets `state` anew: so a
+ * mark in `state` says whether it is still there. A running frame's state is not used otherwise. */
+#define ASYNCIO__CAUGHT ((unsigned)1 << (8 * sizeof ((asyncio_coro *)NULL)->state - 1))
+#define ASYNCIO__CAUGHT_CANCEL (ASYNCIO__CAUGHT >> 1)
+
+static inline void asyncio__caught(asyncio_coro *self, int err)
+{
+    unsigned mark = err == ASYNCIO_ECANCELLED ? ASYNCIO__CAUGHT | ASYNCIO__CAUGHT_CANCEL : ASYNCIO__CAUGHT;
+    self->state = (asyncio__state)((self->state & ~(ASYNCIO__CAUGHT | ASYNCIO__CAUGHT_CANCEL)) | mark);
+}
+
+/* ASYNC_RAISE without a detail: of the same kind as what was just caught, it takes over message and traceback. */
+static inline void asyncio__raise_again(asyncio_coro *self, int err)
+{
+    if (!(self->state & ASYNCIO__CAUGHT) || !(self->state & ASYNCIO__CAUGHT_CANCEL) != (err != ASYNCIO_ECANCELLED))
+        self->value = 0;
+}
+
 /* ---- Blocks: what ASYNC_WITH enters and leaves; the first member of your own block's struct ---- */
 
 /* Both functions may answer "wait for me" (any status of a library primitive, or asyncio_await_coro): then `resume` is
@@ -167,6 +187,8 @@ static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, 
     } else if (block->err != 0) {
         self->err = 0;
         self->flags &= (uint8_t)~ASYNCIO__FRAME_RETURNING;
+        self->value = block->detail;
+        asyncio__caught(self, block->err);
     }
     return (self->flags & ASYNCIO__FRAME_RETURNING) != 0;
 }
@@ -180,11 +202,7 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
     context.err = ASYNCIO_ERUNTIME;
     context.task = task;
     context.file = file;
-#if ASYNCIO_DENSE && ASYNCIO_LINES
-    context.line = self->line;
-#else
-    (void)self;
-#endif
+    context.line = asyncio__line_of(self);
     asyncio_call_exception_handler(task->future.loop, &context);
 }
 
@@ -465,12 +483,13 @@ static inline void asyncio__check_storage(void *storage)
 #define ASYNCIO__CATCH(n, error, x)                                                                                    \
     do {                                                                                                               \
         ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
+        if (ASYNCIO__UNLIKELY(asyncio__err != 0))                                                                      \
+            asyncio__caught(&self->coro, asyncio__err);                                                                \
         (error) = asyncio__err;                                                                                        \
     } while (0)
 #define ASYNCIO__CATCH_INTO(n, error, dst, x)                                                                          \
     do {                                                                                                               \
-        ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
-        (error) = asyncio__err;                                                                                        \
+        ASYNCIO__CATCH(n, error, x);                                                                                   \
         ASYNCIO__INTO(dst, self->coro.value);                                                                          \
     } while (0)
 
@@ -485,7 +504,8 @@ static inline void asyncio__check_storage(void *storage)
 
 /*
  * ASYNC_RETURN(value)            end the coroutine: through the blocks around it and FINALLY, then to the awaiter
- * ASYNC_RAISE(err)               the same with an error: 1 .. 0x7fff, else it becomes ASYNCIO_EVALUE
+ * ASYNC_RAISE(err)               the same with an error: 1 .. 0x7fff, else it becomes ASYNCIO_EVALUE. Without an await
+ *                                since it was caught, its message or traceback goes on, as with Python's bare raise.
  * ASYNC_RAISE(err, detail)       with the message of a cancellation, or what ASYNC_CATCH_INTO gave
  */
 #define ASYNC_RETURN(value)                                                                                            \
@@ -495,8 +515,15 @@ static inline void asyncio__check_storage(void *storage)
         self->coro.flags |= ASYNCIO__FRAME_RETURNING;                                                                  \
         goto asyncio__unwind;                                                                                          \
     } while (0)
-#define ASYNC_RAISE(...) ASYNCIO__RAISE(__VA_ARGS__, 0, 0)
-#define ASYNCIO__RAISE(error, detail, ...)                                                                             \
+#define ASYNC_RAISE(...) ASYNCIO__CAT(ASYNCIO__RAISE_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define ASYNCIO__RAISE_1(error)                                                                                        \
+    do {                                                                                                               \
+        asyncio__err = (error);                                                                                        \
+        asyncio__raise_again(&self->coro, asyncio__err);                                                               \
+        ASYNCIO__LINE_HERE;                                                                                            \
+        goto asyncio__error;                                                                                           \
+    } while (0)
+#define ASYNCIO__RAISE_2(error, detail)                                                                                \
     do {                                                                                                               \
         asyncio__err = (error);                                                                                        \
         self->coro.value = (asyncio_value)(detail);                                                                    \

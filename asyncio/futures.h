@@ -147,6 +147,12 @@ typedef int (*asyncio__resume)(asyncio_coro *self, asyncio_task *task, int err);
 typedef void (*asyncio_callback)(void *arg);
 typedef void (*asyncio_done_callback)(asyncio_future *future, void *arg);
 
+#if ASYNCIO_DENSE
+typedef uint16_t asyncio__state;
+#else
+typedef uint32_t asyncio__state;
+#endif
+
 /* The head of every frame. 32 bytes where pointers have 8, 20 where they have 4. */
 struct asyncio_coro {
     asyncio__resume resume;
@@ -154,15 +160,15 @@ struct asyncio_coro {
     asyncio_value value;   /* what the current await gave: its value, or its error's detail (cancel message, traceback) */
     /* state: 0 not started, 1 FINALLY, 2 ended, else a resume point; err: the error that is on its way out through
      * blocks and FINALLY; handler: where an error or a return goes next: the innermost block's exit, 1 FINALLY, 2 end */
+    asyncio__state state;
 #if ASYNCIO_DENSE
-    uint16_t state;
 #if ASYNCIO_LINES
     uint16_t line;
 #endif
     int16_t err;
     uint8_t handler;
 #else
-    uint32_t state, handler;
+    asyncio__state handler;
     int16_t err;
 #endif
     uint8_t flags; /* ASYNCIO__FRAME_* */
