@@ -26,7 +26,8 @@
  *   ASYNCIO_LAZY_STEPS         nor for more than so many callbacks        default: 512
  *   ASYNCIO_MALLOC, _FREE      the heap of ASYNC_NEW and of NULL handles  default: malloc, free; freestanding: none
  *   ASYNCIO_FREELIST           keep so many freed blocks per size class   default: 0. At most 512 bytes a block.
- *   ASYNCIO_SELECTORS          1: descriptors, by select()                default: hosted
+ *   ASYNCIO_SELECTORS          1: descriptors, signals, real time         default: hosted. 0: virtual time, unless:
+ *   ASYNCIO_DEFAULT_PORT       the port of a loop that is given none      default: see below
  *   ASYNCIO_TIMER_WHEEL        see asyncio/heapq.h
  *
  * The port is a struct of functions. Freestanding, the program defines `const asyncio_port asyncio_default_port`, the only
@@ -139,8 +140,15 @@ struct asyncio_loop {
     void *user;                       /* yours */
 };
 
-#if !ASYNCIO_HOSTED
+#ifndef ASYNCIO_DEFAULT_PORT
+#if ASYNCIO_SELECTORS
+#define ASYNCIO_DEFAULT_PORT asyncio__default_port()
+#elif ASYNCIO_HOSTED
+#define ASYNCIO_DEFAULT_PORT &asyncio_virtual_port
+#else
+#define ASYNCIO_DEFAULT_PORT &asyncio_default_port
 extern const asyncio_port asyncio_default_port;
+#endif
 #endif
 
 /* ---- Memory ---- */
@@ -621,7 +629,7 @@ static inline bool asyncio_loop_is_closed(const asyncio_loop *loop) { return loo
 
 /*
  * asyncio_loop_add_source, asyncio_loop_remove_source - announce that something outside may wake the loop: another
- * thread, an interrupt. While any is announced, having nothing to do is not a deadlock. Counted.
+ * thread, an interrupt. While any is announced, having nothing to do is not a deadlock. Counted. From the loop's thread.
  */
 static inline void asyncio_loop_add_source(asyncio_loop *loop) { loop->sources++; }
 static inline void asyncio_loop_remove_source(asyncio_loop *loop) { loop->sources--; }
@@ -906,14 +914,9 @@ static inline const asyncio_port *asyncio__default_port(void); /* asyncio/select
 static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port)
 {
     asyncio__clear(loop, sizeof *loop);
-#if ASYNCIO_SELECTORS
-    loop->port = port != NULL ? port : asyncio__default_port();
+    loop->port = port != NULL ? port : (ASYNCIO_DEFAULT_PORT);
+#if ASYNCIO_HOSTED
     loop->core.default_handler = asyncio_default_exception_handler;
-#elif ASYNCIO_HOSTED
-    loop->port = port != NULL ? port : &asyncio_virtual_port;
-    loop->core.default_handler = asyncio_default_exception_handler;
-#else
-    loop->port = port != NULL ? port : &asyncio_default_port;
 #endif
 #ifdef ASYNCIO_MALLOC
     loop->core.alloc = asyncio__alloc;

@@ -393,6 +393,10 @@ static inline int asyncio_task_result(asyncio_task *task, asyncio_value *value)
 }
 static inline int asyncio_task_exception(asyncio_task *task) { return asyncio_future_exception(&task->future); }
 static inline asyncio_loop *asyncio_task_get_loop(const asyncio_task *task) { return task->future.loop; }
+static inline const char *asyncio_task_cancel_message(const asyncio_task *task)
+{
+    return asyncio_future_cancel_message(&task->future);
+}
 static inline int asyncio_task_add_done_callback(asyncio_task *task, asyncio_handle *handle,
                                                  asyncio_done_callback callback, void *arg)
 {
