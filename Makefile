@@ -1,22 +1,90 @@
-# asyncio in C. `make help` lists the targets.
+# asyncio in C. The library is headers: nothing to build. `make help` lists the targets.
 
 CC = cc
 CXX = c++
-CFLAGS = -O1 -g
+CFLAGS = -g
+# The tests' sanitizers; `make test SANITIZE=` for compilers that have none.
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+PREFIX = /usr/local
+JOBS = 2
+export CC CXX JOBS
+
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wimplicit-fallthrough -Werror
-FLAGS = -I. $(WARNINGS) $(CFLAGS)
+FLAGS = -std=gnu11 -I. $(WARNINGS)
 HEADERS = asyncio.h asyncio_task.h asyncio_loop.h $(wildcard asyncio/*.h)
-TESTS = $(patsubst tests/%.c,build/tests/%,$(wildcard tests/test_*.c))
+TESTS = $(patsubst %.c,build/%,$(wildcard tests/test_*.c))
+EXAMPLES = $(patsubst %.c,build/%,$(wildcard examples/*.c))
+# Without -j from outside, what `make test` builds is built by $(JOBS) at once.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all test clean
-all: test
+.PHONY: help run examples test programs matrix sanitize bench install clean setup setup-test setup-matrix FORCE
+.DEFAULT_GOAL = help
 
-build/tests/%: tests/%.c $(HEADERS) tests/tap.h
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(FLAGS) $< -o $@ -pthread
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "    make %-9s %s\n", $$1, $$2 }' Makefile
 
-test: $(TESTS)
-	prove --exec '' $(TESTS)
+run: build/examples/hello ## set up what is missing, then build and run examples/hello.c
+	build/examples/hello
+	@echo
+	@echo 'That was examples/hello.c. Other examples, each started by `make run-<name>`:'
+	@ls examples | sed -n '/^hello\.c$$/d; s/^\(.*\)\.c$$/\1/p' | tr '\n' ' ' | sed 's/^/    /; s/ $$//'
+	@echo
+	@echo 'and what else there is:'
+	@$(MAKE) --no-print-directory help
 
-clean:
+run-%: build/examples/% ## the same with another example, such as run-hello
+	$<
+
+examples: $(EXAMPLES) ## build all examples
+
+test: ## set up what is missing, then build and run all tests
+	+@$(MAKE) --no-print-directory $(PARALLEL) programs
+	prove -j$(JOBS) --exec '' $(TESTS) $(wildcard tests/*.t)
+
+programs: $(TESTS) $(EXAMPLES)
+
+matrix: setup-matrix ## every test by every compiler, language and option (some twenty minutes)
+	prove -v tests/matrix.sh
+
+sanitize: setup-matrix ## every test with ASan and UBSan, TSan, MSan and valgrind
+	prove -v tests/matrix.sh :: sanitizers
+
+bench: setup ## measure, compared with other libraries
+	bench/run.sh
+
+install: ## copy the headers and asyncio.pc to $(DESTDIR)$(PREFIX)
+	mkdir -p '$(DESTDIR)$(PREFIX)/include/asyncio' '$(DESTDIR)$(PREFIX)/share/pkgconfig'
+	cp asyncio.h asyncio_task.h asyncio_loop.h '$(DESTDIR)$(PREFIX)/include/'
+	cp asyncio/*.h '$(DESTDIR)$(PREFIX)/include/asyncio/'
+	{ echo 'prefix=$(PREFIX)'; \
+	  echo 'includedir=$${prefix}/include'; \
+	  echo; \
+	  echo 'Name: asyncio'; \
+	  echo "Description: Python's asyncio in C: header-only stackless coroutines"; \
+	  echo "Version: $$(sed -n 's/^#define ASYNCIO_VERSION_[A-Z]* //p' asyncio.h | paste -s -d .)"; \
+	  echo 'Cflags: -I$${includedir} -pthread'; \
+	  echo 'Libs: -pthread'; \
+	} > '$(DESTDIR)$(PREFIX)/share/pkgconfig/asyncio.pc'
+
+clean: ## remove build/
 	rm -rf build
+
+setup:
+	@tests/setup.sh run
+setup-test:
+	@tests/setup.sh test
+setup-matrix:
+	@tests/setup.sh test matrix
+
+build/tests/%: tests/%.c $(HEADERS) $(wildcard tests/*.h) build/flags | setup-test
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CFLAGS) $(SANITIZE) $< -o $@ -pthread
+
+build/examples/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) build/flags | setup
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -O2 $(CFLAGS) $< -o $@ -pthread
+
+# Changes when the flags do, so that everything is built again then.
+build/flags: FORCE
+	@mkdir -p build
+	@echo '$(CC) $(FLAGS) $(CFLAGS) $(SANITIZE)' | cmp -s - $@ || echo '$(CC) $(FLAGS) $(CFLAGS) $(SANITIZE)' > $@

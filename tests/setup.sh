@@ -1,0 +1,79 @@
+#!/bin/sh
+# Installs what `make run`, `make test` or `make matrix` needs and this machine lacks: tests/setup.sh run|test|matrix...
+# Looks for abilities, not for packages; with nothing missing it says nothing and touches no network.
+set -u
+
+CC=${CC:-cc}
+missing=
+
+# need <Debian packages> <command that succeeds if they are not needed>
+need() {
+    packages=$1
+    shift
+    "$@" </dev/null >/dev/null 2>&1 || missing="$missing $packages"
+}
+
+header() { printf '#include <%s>\n' "$1" | "$CC" -E -x c - ; }
+links() { printf 'int main(void) { return 0; }\n' | "$@" - -o /dev/null; }
+runs() { command -v "$1"; }
+
+# The metapackage gcc-multilib would remove every cross compiler; the versioned packages do not.
+multilib() {
+    version=$(gcc -dumpversion 2>/dev/null | cut -d. -f1)
+    echo "gcc-${version:-12}-multilib g++-${version:-12}-multilib"
+}
+
+for purpose in "${@:-run}"; do
+    case $CC in *clang*) compiler=clang ;; *tcc*) compiler=tcc ;; *) compiler=gcc ;; esac
+    need "$compiler libc6-dev" runs "$CC"
+    need libc6-dev header stdio.h
+    need uthash-dev header uthash.h
+    case $purpose in
+    run) ;;
+    test | matrix)
+        need g++ runs "${CXX:-c++}"
+        need perl runs prove
+        need pkg-config runs pkg-config
+        ;;
+    *)
+        echo "usage: tests/setup.sh run|test|matrix" >&2
+        exit 2
+        ;;
+    esac
+    [ "$purpose" = matrix ] || continue
+    need 'gcc g++' runs g++
+    need clang runs clang++
+    need libclang-rt-dev links clang -fsanitize=memory -x c
+    need tcc runs tcc
+    need musl-tools runs musl-gcc
+    need "$(multilib)" links gcc -m32 -x c
+    need "$(multilib)" links g++ -m32 -x c++
+    need 'valgrind libc6-dbg' valgrind -q true
+    need gcc-arm-none-eabi runs arm-none-eabi-gcc
+done
+
+missing=$(echo $missing | tr ' ' '\n' | sort -u | tr '\n' ' ')
+[ -n "${missing% }" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "Missing here (by Debian's package names): ${missing% }" >&2
+    echo "Install a C compiler, make and uthash.h with this system's package manager, then try again." >&2
+    exit 1
+elif [ "$(id -u)" = 0 ]; then
+    as_root=
+elif sudo -n true 2>/dev/null; then
+    as_root='sudo -n'
+else
+    echo "Missing: ${missing% }. Install with:" >&2
+    echo "    sudo apt-get install ${missing% }" >&2
+    exit 1
+fi
+
+echo "Installing ${missing% }" >&2
+get="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300"
+# The lists of packages may be absent or old: then the first try fails and is not worth a word.
+$get install --no-install-recommends $missing </dev/null >/dev/null 2>&1 ||
+    { $get update </dev/null >/dev/null && $get install --no-install-recommends $missing </dev/null >/dev/null; } || {
+    echo "apt-get could not install: ${missing% }" >&2
+    exit 1
+}
