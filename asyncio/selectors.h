@@ -27,12 +27,22 @@
 #error "asyncio.h needs POSIX: include it before any libc header, or compile with -D_DEFAULT_SOURCE or -std=gnu99"
 #endif
 
-/* Descriptors are small integers: no need for the default hash, nor for exit() when memory runs out. */
 #ifndef UTHASH_H
-#define HASH_NONFATAL_OOM 1
-#define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = (unsigned)*(const int *)(keyptr))
+#define HASH_NONFATAL_OOM 1 /* else uthash calls exit() when memory runs out */
 #endif
 #include <uthash.h>
+
+/* Ours in this file only: the program may use uthash with settings of its own, and may have files that do not include
+ * this one. Descriptors are their own hash value, so HASH_FUNCTION is not used. */
+#pragma push_macro("uthash_malloc")
+#pragma push_macro("uthash_free")
+#pragma push_macro("HASH_KEYCMP")
+#undef uthash_malloc
+#undef uthash_free
+#undef HASH_KEYCMP
+#define uthash_malloc(size) asyncio__uthash_alloc(size)
+#define uthash_free(memory, size) asyncio__free(memory)
+#define HASH_KEYCMP(a, b, size) memcmp(a, b, size)
 
 #ifdef __cplusplus
 extern "C" {
@@ -159,15 +169,11 @@ static const asyncio_selector_type asyncio__select = {"select", asyncio__select_
 /* ---- Descriptors ---- */
 
 static inline void *asyncio__uthash_alloc(size_t size) { return asyncio__alloc(size); }
-#undef uthash_malloc
-#undef uthash_free
-#define uthash_malloc(size) asyncio__uthash_alloc(size)
-#define uthash_free(memory, size) asyncio__free(memory)
 
 static inline asyncio__fd *asyncio__fd_find(asyncio_loop *loop, int fd)
 {
     asyncio__fd *entry;
-    HASH_FIND_INT(asyncio__selector_of(loop)->fds, &fd, entry);
+    HASH_FIND_BYHASHVALUE(hh, asyncio__selector_of(loop)->fds, &fd, sizeof fd, (unsigned)fd, entry);
     return entry;
 }
 
@@ -182,7 +188,7 @@ static inline asyncio__fd *asyncio__fd_make(asyncio_loop *loop, int fd)
         return NULL;
     asyncio__clear(entry, sizeof *entry);
     entry->fd = fd;
-    HASH_ADD_INT(selector->fds, fd, entry);
+    HASH_ADD_BYHASHVALUE(hh, selector->fds, fd, sizeof fd, (unsigned)fd, entry);
     if (asyncio__fd_find(loop, fd) == NULL) { /* uthash had no memory for its table */
         asyncio__free(entry);
         return NULL;
@@ -380,6 +386,10 @@ static inline int asyncio_loop_fds(asyncio_loop *loop, fd_set *read, fd_set *wri
     }
     return highest;
 }
+
+#pragma pop_macro("uthash_malloc")
+#pragma pop_macro("uthash_free")
+#pragma pop_macro("HASH_KEYCMP")
 
 #ifdef __cplusplus
 } /* extern "C" */
