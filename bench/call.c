@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call.c - awaiting a coroutine that does not suspend. By hand: fill the callee's frame, call it through its pointer, take
+ * its result. The floor with a free list takes the callee's frame from there.
+ */
+#include "floor.h"
+
+#include "asyncio.h"
+
+/* ---- By hand ---- */
+
+typedef struct floor_callee floor_callee;
+struct floor_callee {
+    int (*resume)(floor_callee *callee);
+    uint32_t state;
+    long argument, result;
+};
+
+static BENCH_NOINLINE int floor_add(floor_callee *callee)
+{
+    switch (callee->state) {
+    case 0:
+        callee->result = callee->argument + 1;
+        callee->state = 1;
+    }
+    return 0;
+}
+
+static void call_floor(unsigned long operations)
+{
+    floor_callee callee;
+    long sum = 0;
+    int (*resume)(floor_callee *) = floor_add;
+    BENCH_KEEP(&resume);
+    bench_start();
+    while (operations-- > 0) {
+        callee.resume = resume;
+        callee.state = 0;
+        callee.argument = sum;
+        BENCH_KEEP(&callee);
+        if (callee.resume(&callee) != 0)
+            break;
+        sum = callee.result;
+    }
+    bench_stop();
+    BENCH_KEEP(sum);
+}
+
+static void call_heap_floor(unsigned long operations)
+{
+    long sum = 0;
+    int (*resume)(floor_callee *) = floor_add;
+    BENCH_KEEP(&resume);
+    bench_start();
+    while (operations-- > 0) {
+        floor_callee *callee = (floor_callee *)malloc(sizeof *callee);
+        BENCH_KEEP(callee);
+        callee->resume = resume;
+        callee->state = 0;
+        callee->argument = sum;
+        if (callee->resume(callee) != 0)
+            break;
+        sum = callee->result;
+        free(callee);
+    }
+    bench_stop();
+    BENCH_KEEP(sum);
+}
+
+/* ---- The library ---- */
+
+static asyncio_loop loop;
+
+ASYNC(add, long argument;)
+{
+    ASYNC_BEGIN;
+    ASYNC_RETURN(self->argument + 1);
+    ASYNC_END;
+}
+
+ASYNC(caller, unsigned long left; long sum; struct add callee;)
+{
+    ASYNC_BEGIN;
+    bench_start();
+    for (; self->left > 0; self->left--)
+        ASYNC_AWAIT_INTO(self->sum, ASYNC_IN(&self->callee, add, .argument = self->sum));
+    bench_stop();
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+ASYNC(heap_caller, unsigned long left; long sum;)
+{
+    ASYNC_BEGIN;
+    bench_start();
+    for (; self->left > 0; self->left--)
+        ASYNC_AWAIT_INTO(self->sum, ASYNC_NEW(add, .argument = self->sum));
+    bench_stop();
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void run(asyncio_root *root)
+{
+    asyncio_task_options options;
+    asyncio__no_options(&options);
+    asyncio_loop_create_task(&loop, root, &options);
+    (void)asyncio_run_forever(&loop);
+}
+
+static void call_subject(unsigned long operations)
+{
+    static struct caller_task task;
+    run(ASYNC_AT(&task, caller, .left = operations));
+}
+
+static void call_heap_subject(unsigned long operations)
+{
+    static struct heap_caller_task task;
+    run(ASYNC_AT(&task, heap_caller, .left = operations));
+}
+
+int main(void)
+{
+    bench_head("call");
+    if (asyncio_loop_init(&loop, NULL) != 0)
+        return 1;
+    bench_row("call, frame in place", call_floor, call_subject, 4000000, 2.0, sizeof(struct add));
+    bench_row("call, frame on the heap", call_heap_floor, call_heap_subject, 2000000, 0, sizeof(struct add_task));
+    return asyncio_loop_close(&loop);
+}
