@@ -79,6 +79,17 @@ ASYNCIO__HOT int asyncio__await_task(asyncio_coro *self, asyncio_task *task, asy
     return asyncio__await_status(self, task, asyncio__future_status(task, future, &asyncio__task_wait));
 }
 
+#if ASYNCIO_POISON
+/* Called just before a body, it writes where the body's locals are about to be. */
+static __attribute__((noinline, unused)) void asyncio__poison_stack(void)
+{
+    volatile unsigned char bytes[512];
+    size_t i;
+    for (i = 0; i < sizeof bytes; i++)
+        bytes[i] = 0xa5;
+}
+#endif
+
 /* ---- Raising again what was caught ---- */
 
 /* A caught error's detail stays in `value` until the next await of this frame, and every await sets `state` anew: so a
@@ -317,10 +328,19 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
     ASYNCIO__INLINE int asyncio__body_##name(struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err);     \
     ASYNCIO__RESUME_(name)                                                                                             \
     {                                                                                                                  \
-        return asyncio__body_##name((struct name *)(void *)asyncio__self, asyncio__task, asyncio__err);                \
+        ASYNCIO__POISON_STACK;                                                                                         \
+        asyncio__err = asyncio__body_##name((struct name *)(void *)asyncio__self, asyncio__task, asyncio__err);        \
+        ASYNCIO__POISON_STACK; /* a second time: or the call would be a jump, with its frame elsewhere */               \
+        return asyncio__err;                                                                                           \
     }                                                                                                                  \
     ASYNCIO__INLINE int asyncio__body_##name(struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err)
+#if ASYNCIO_POISON
+#define ASYNCIO__INLINE static __attribute__((noinline))
+#define ASYNCIO__POISON_STACK asyncio__poison_stack()
+#else
 #define ASYNCIO__INLINE static inline
+#define ASYNCIO__POISON_STACK ((void)0)
+#endif
 
 /*
  * ASYNC_NEW(name, .field = value, ...)             a coroutine on the heap (asyncio_loop.h, hosted)

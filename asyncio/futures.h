@@ -23,6 +23,8 @@
  *   ASYNCIO_CONTEXTS     1: tasks have a context slot (one pointer a task)    default: ASYNCIO_HOSTED
  *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
+ *   ASYNCIO_POISON       1: overwrite the stack before a body runs, so that a local that was meant to survive an
+ *                        await holds rubbish at once, not some day            default: hosted, without NDEBUG and at -O0
  *   ASYNCIO_GENERIC      1: ASYNC_AWAIT accepts every awaitable; 0: statuses only, the rest by ASYNC_AWAIT_CORO,
  *                        _FUTURE and _TASK, for compilers without _Generic    default: 1
  */
@@ -71,6 +73,13 @@
 #endif
 #ifndef ASYNCIO_TRACEBACK
 #define ASYNCIO_TRACEBACK (ASYNCIO_HOSTED ? 64 : 0)
+#endif
+#ifndef ASYNCIO_POISON /* MSan sees such a local by itself, unless we write into it */
+#if ASYNCIO_HOSTED && defined(__GNUC__) && !defined(__TINYC__) && !defined(__OPTIMIZE__) && !defined(NDEBUG)
+#define ASYNCIO_POISON 1
+#else
+#define ASYNCIO_POISON 0
+#endif
 #endif
 #ifndef ASYNCIO_GENERIC
 #define ASYNCIO_GENERIC 1
