@@ -88,6 +88,7 @@
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define ASYNCIO__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define ASYNCIO__COLD static __attribute__((unused, noinline, cold))
+#define ASYNCIO__NOINLINE static __attribute__((unused, noinline))
 #ifdef __OPTIMIZE__ /* else structs passed by value would be copied by a call to memcpy */
 #define ASYNCIO__HOT static inline __attribute__((unused, always_inline))
 #else
@@ -98,6 +99,7 @@
 #define ASYNCIO__UNLIKELY(x) (x)
 #define ASYNCIO__COLD static inline
 #define ASYNCIO__HOT static inline
+#define ASYNCIO__NOINLINE static inline
 #define ASYNCIO__NODISCARD
 #endif
 /* One object for the whole program, however many translation units include this: a weak definition, not a static one. */
@@ -516,14 +518,21 @@ static inline void asyncio__tasks_remove(asyncio_task **head, asyncio_task *task
 
 /* ---- Handles ---- */
 
-/* An unread error of a Future that nobody can reach any more. */
-static inline void asyncio__future_forget(asyncio_future *future)
+/* Nobody can reach it any more: report an unread error, free it. Not inline: gcc -O3 would warn that a Future on the
+ * stack is too small for the links of a Task, which it does not have. */
+ASYNCIO__NOINLINE void asyncio__future_forget(asyncio_future *future)
 {
     if (future->flags & ASYNCIO__UNREAD) {
         future->flags &= (uint16_t)~ASYNCIO__UNREAD;
         asyncio__report(future, future->flags & ASYNCIO__TASK ? "Task exception was never retrieved"
                                                               : "Future exception was never retrieved");
     }
+#if ASYNCIO_ALL_TASKS
+    if (future->flags & ASYNCIO__LISTED)
+        asyncio__tasks_remove(&asyncio__core_of(future->loop)->kept, (asyncio_task *)(void *)future);
+#endif
+    if (future->flags & ASYNCIO__HEAP)
+        asyncio__core_of(future->loop)->free(future);
 }
 
 static inline void asyncio__future_unhold(asyncio_future *future)
@@ -532,16 +541,9 @@ static inline void asyncio__future_unhold(asyncio_future *future)
         return;
     if (future->holds > 0)
         future->holds--;
-    if (future->holds == 0 && future->waiters == NULL) {
-        asyncio__core *core = asyncio__core_of(future->loop);
+    if (future->holds == 0 && future->waiters == NULL &&
+        (future->flags & (ASYNCIO__HEAP | ASYNCIO__LISTED | ASYNCIO__UNREAD)))
         asyncio__future_forget(future);
-#if ASYNCIO_ALL_TASKS
-        if (future->flags & ASYNCIO__LISTED)
-            asyncio__tasks_remove(&core->kept, (asyncio_task *)(void *)future);
-#endif
-        if (future->flags & ASYNCIO__HEAP)
-            core->free(future);
-    }
 }
 
 static inline int asyncio__future_hold(asyncio_future *future)
