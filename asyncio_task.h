@@ -21,9 +21,9 @@
  *   2. No ASYNC_ macro inside a `switch` of your own: its resume point would belong to your switch. It compiles; at run
  *      time the coroutine fails with ASYNCIO_ELOST and the report names file and line. Use if/else, or a `switch` that
  *      holds no await.
- *   3. Leave the body only through ASYNC_RETURN, ASYNC_RAISE or ASYNC_END: never by a plain `return`. Leave a block
- *      (ASYNC_WITH, ASYNC_TRY) at its end, by return, raise, break or continue; the last two leave the block only. A
- *      `goto` out of a block is reported at ASYNC_END.
+ *   3. Leave the body only through ASYNC_RETURN, ASYNC_RAISE or ASYNC_END; a plain `return` does not compile. Leave a
+ *      block (ASYNC_WITH, ASYNC_TRY) at its end, by return, raise, break or continue; the last two leave the block only.
+ *      A `goto` out of a block is reported at ASYNC_END.
  *   4. Capitals may leave your function at that place. What is not in capitals never suspends.
  *   5. ASYNC_NEW, ASYNC_AT and ASYNC_IN clear the frame before they evaluate `.field = value`: do not read the frame
  *      that you are about to start in its own arguments. A value with a bare comma (a brace list) needs parentheses
@@ -557,7 +557,7 @@ static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const
 {
     asyncio__core *core = asyncio__core_of(loop);
     asyncio_coro *coro = asyncio__coro_of(root);
-    asyncio_task *task = asyncio__task_of(coro);
+    asyncio_task *task;
     if (ASYNCIO__UNLIKELY(root == NULL))
         return asyncio__task_refuse(loop, root, options, ASYNCIO_ENOMEM, "create_task: out of memory");
     if (ASYNCIO__UNLIKELY(core->closed))
@@ -568,6 +568,7 @@ static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const
     if (ASYNCIO__UNLIKELY(!(coro->flags & ASYNCIO__FRAME_ROOM)))
         return asyncio__task_refuse(loop, root, options, ASYNCIO_EVALUE,
                                     "create_task: a frame without room for a Task (use ASYNC_NEW or ASYNC_AT)");
+    task = asyncio__task_of(coro);
     asyncio__task_fill(task, loop, options);
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_add(&core->tasks, task);

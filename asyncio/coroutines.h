@@ -90,6 +90,18 @@ static __attribute__((noinline, unused)) void asyncio__poison_stack(void)
 }
 #endif
 
+/* What a body returns: no int, so that a plain `return 0;` in it does not compile. */
+typedef struct asyncio__leave_by_ASYNC_RETURN {
+    int code;
+} asyncio__leave_by_ASYNC_RETURN;
+
+ASYNCIO__HOT asyncio__leave_by_ASYNC_RETURN asyncio__leave(int code)
+{
+    asyncio__leave_by_ASYNC_RETURN leave;
+    leave.code = code;
+    return leave;
+}
+
 /* ---- Raising again what was caught ---- */
 
 /* A caught error's detail stays in `value` until the next await of this frame, and every await sets `state` anew: so a
@@ -325,15 +337,17 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
     int asyncio__resume_##name(asyncio_coro *asyncio__self, asyncio_task *asyncio__task, int asyncio__err)
 #define ASYNCIO__BODY(name) ASYNCIO__BODY_(name)
 #define ASYNCIO__BODY_(name)                                                                                           \
-    ASYNCIO__INLINE int asyncio__body_##name(struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err);     \
+    ASYNCIO__INLINE asyncio__leave_by_ASYNC_RETURN asyncio__body_##name(                                               \
+        struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err);                                          \
     ASYNCIO__RESUME_(name)                                                                                             \
     {                                                                                                                  \
         ASYNCIO__POISON_STACK;                                                                                         \
-        asyncio__err = asyncio__body_##name((struct name *)(void *)asyncio__self, asyncio__task, asyncio__err);        \
+        asyncio__err = asyncio__body_##name((struct name *)(void *)asyncio__self, asyncio__task, asyncio__err).code;   \
         ASYNCIO__POISON_STACK; /* a second time: or the call would be a jump, with its frame elsewhere */               \
         return asyncio__err;                                                                                           \
     }                                                                                                                  \
-    ASYNCIO__INLINE int asyncio__body_##name(struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err)
+    ASYNCIO__INLINE asyncio__leave_by_ASYNC_RETURN asyncio__body_##name(                                               \
+        struct name *self, asyncio_task *ASYNCIO__CURRENT, int asyncio__err)
 #if ASYNCIO_POISON
 #define ASYNCIO__INLINE static __attribute__((noinline))
 #define ASYNCIO__POISON_STACK asyncio__poison_stack()
@@ -427,7 +441,8 @@ static inline void asyncio__check_storage(void *storage)
     default:                                                                                                           \
         if (self->coro.state == 1)                                                                                     \
             goto asyncio__end;                                                                                         \
-        return asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE);           \
+        return asyncio__leave(                                                                                         \
+            asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE));             \
     case 0:
 
 /* ASYNC_FINALLY; - what follows runs once, on return, error and cancellation, and may await. An error raised in it
@@ -449,7 +464,7 @@ static inline void asyncio__check_storage(void *storage)
         ASYNCIO__FALL_OFF;                                                                                             \
     asyncio__end:                                                                                                      \
     self->coro.state = 2;                                                                                              \
-    return self->coro.err
+    return asyncio__leave(self->coro.err)
 
 #define ASYNCIO__FALL_OFF                                                                                              \
     do {                                                                                                               \
@@ -464,7 +479,7 @@ static inline void asyncio__check_storage(void *storage)
     ASYNCIO__HERE(n);                                                                                                  \
     asyncio__err = (expr);                                                                                             \
     if (asyncio__err == ASYNCIO__PENDING) {                                                                            \
-        return ASYNCIO__PENDING;                                                                                       \
+        return asyncio__leave(ASYNCIO__PENDING);                                                                       \
     case (n) - asyncio__base:;                                                                                         \
     }
 
@@ -576,7 +591,7 @@ static inline void asyncio__check_storage(void *storage)
                 asyncio__err = asyncio__block_resume(&self->coro, ASYNCIO__CURRENT, b, asyncio__err);                  \
             }                                                                                                          \
             if (asyncio__err == ASYNCIO__PENDING)                                                                      \
-                return ASYNCIO__PENDING;                                                                               \
+                return asyncio__leave(ASYNCIO__PENDING);                                                               \
             ASYNCIO__RAISE_IF_ERR;                                                                                     \
             ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
         } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
@@ -590,7 +605,7 @@ static inline void asyncio__check_storage(void *storage)
                 asyncio__err = asyncio__block_resume(&self->coro, ASYNCIO__CURRENT, b, asyncio__err);                  \
             }                                                                                                          \
             if (asyncio__err == ASYNCIO__PENDING)                                                                      \
-                return ASYNCIO__PENDING;                                                                               \
+                return asyncio__leave(ASYNCIO__PENDING);                                                               \
             if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b, asyncio__err))                                  \
                 goto asyncio__unwind;                                                                                  \
             break;                                                                                                     \
