@@ -56,6 +56,9 @@
 #define ASYNCIO_SELECTORS ASYNCIO_HOSTED
 #endif
 
+#if ASYNCIO_SELECTORS
+#include <pthread.h>
+#endif
 #if ASYNCIO_HOSTED
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +138,7 @@ struct asyncio_loop {
     asyncio_time slow_callback_duration;
 #if ASYNCIO_SELECTORS
     void *selector; /* asyncio/selectors.h */
+    pthread_mutex_t mutex;
 #endif
     struct asyncio__signals *signals; /* asyncio/unix_events.h */
     void *user;                       /* yours */
@@ -265,11 +269,16 @@ static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handl
     return 0;
 }
 
+static inline bool asyncio__inbox_waits(asyncio_loop *loop);
+ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop);
 static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback, void *arg)
 {
     int err = asyncio__handle_new(loop, &handle, callback, arg);
-    if (err == 0)
+    if (err == 0) {
+        if (ASYNCIO__UNLIKELY(asyncio__inbox_waits(loop))) /* what call_soon_threadsafe was given before goes first */
+            asyncio__inbox_drain(loop);
         asyncio__handle_queue(loop, handle);
+    }
     return err;
 }
 
@@ -412,9 +421,9 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
         asyncio__list_append(&head, &handle->timer.node);
         asyncio__inbox_set(loop, head);
     }
-    asyncio__unlock(loop);
     if (loop->port->wake != NULL && asyncio__running_loop != loop)
-        loop->port->wake(loop);
+        loop->port->wake(loop); /* locked: close() would take away what it needs */
+    asyncio__unlock(loop);
     return 0;
 }
 
@@ -941,8 +950,11 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
  *   Returns    0, also the second time; ASYNCIO_ERUNNING while it runs
  *   Source     base_events.py:BaseEventLoop.close, and what CPython's garbage collector does later
  */
-static inline void asyncio__drop(asyncio_loop *loop, asyncio_handle *handle)
+static inline void asyncio__drop(asyncio_loop *loop, asyncio__node *node)
 {
+    asyncio_handle *handle = (asyncio_handle *)(void *)node;
+    if (node->wait == NULL || node->wait->detach != NULL) /* a task: without a list of tasks, nobody's to free */
+        return;
     handle->flags &= (uint16_t)~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_INBOX);
     if (handle->flags & ASYNCIO__HANDLE_DONE)
         asyncio__future_unhold(handle->of.future);
@@ -961,14 +973,13 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
 #endif
     while ((node = loop->core.head) != NULL) {
         asyncio__ready_remove(&loop->core, node);
-        if (node->wait != NULL)
-            asyncio__drop(loop, (asyncio_handle *)(void *)node);
+        asyncio__drop(loop, node);
     }
     while (asyncio__timers_next(&loop->timers, &when)) {
         asyncio__timers_expire(&loop->timers, when);
         while ((node = loop->core.head) != NULL) {
             asyncio__ready_remove(&loop->core, node);
-            asyncio__drop(loop, (asyncio_handle *)(void *)node);
+            asyncio__drop(loop, node);
         }
     }
 #if ASYNCIO_ALL_TASKS

@@ -18,7 +18,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,7 +74,6 @@ struct asyncio__selector {
     unsigned watched; /* events that are watched, over all descriptors */
     int pipe[2];      /* a byte in it ends the wait */
     int woken;        /* there is one: one is enough */
-    pthread_mutex_t mutex;
     fd_set read, write;
     int highest;
 };
@@ -254,8 +252,8 @@ static inline void asyncio__posix_wake(asyncio_loop *loop)
         continue;
 }
 
-static inline void asyncio__posix_lock(asyncio_loop *loop) { pthread_mutex_lock(&asyncio__selector_of(loop)->mutex); }
-static inline void asyncio__posix_unlock(asyncio_loop *loop) { pthread_mutex_unlock(&asyncio__selector_of(loop)->mutex); }
+static inline void asyncio__posix_lock(asyncio_loop *loop) { pthread_mutex_lock(&loop->mutex); }
+static inline void asyncio__posix_unlock(asyncio_loop *loop) { pthread_mutex_unlock(&loop->mutex); }
 
 /* The wake-up pipe became readable. The flag first: a byte written meanwhile is found by the next wait. */
 static inline void asyncio__posix_woken(void *arg)
@@ -294,7 +292,6 @@ static inline void asyncio__posix_close(asyncio_loop *loop)
     }
     close(selector->pipe[0]);
     close(selector->pipe[1]);
-    pthread_mutex_destroy(&selector->mutex);
     asyncio__free(selector);
     loop->selector = NULL;
 }
@@ -312,7 +309,7 @@ static inline int asyncio__posix_open(asyncio_loop *loop)
         asyncio__free(selector);
         return err;
     }
-    pthread_mutex_init(&selector->mutex, NULL);
+    pthread_mutex_init(&loop->mutex, NULL); /* never destroyed: other threads may still come, and find a closed loop */
     loop->selector = selector;
     err = selector->type->open(selector);
     if (err == 0)
