@@ -2,11 +2,15 @@
  *
  * asyncio/selectors.h - the POSIX port: clock, wake-up pipe, lock, and select() behind a table of functions.
  *
- * A selector is the part that epoll, kqueue or poll would replace: it is told which descriptors matter (`set`) and asked
- * which are ready (`wait`). The table of descriptors above it, and everything that uses it, does not know which one runs.
+ * A selector is the part that epoll, kqueue or poll would replace: it is told which descriptors matter (`set`) and
+ * asked which are ready (`wait`). The table of descriptors above it, and all that uses it, does not know which one runs.
  *
- * select()   descriptors below FD_SETSIZE (1024 with glibc) only, O(descriptors) a wait. A regular file is always ready.
- *            A descriptor that was closed while it was watched counts as ready: its reader then gets EBADF.
+ * select()   descriptors below FD_SETSIZE (1024 with glibc) only, O(descriptors) a wait. A regular file is always
+ *            ready. A descriptor that was closed while it was watched counts as ready once more, so that whoever waits
+ *            for it gets EBADF, and is then forgotten.
+ *
+ * fork()     The child is outside of every loop: it may run one of its own (asyncio_run), and must leave by _exit or
+ *            exec, not by returning into the coroutine. The parent's loop is not to be touched there.
  *
  * Memory     one block a loop, and one a descriptor that was ever watched, kept until the loop is closed.
  * Source     CPython Lib/selectors.py:SelectSelector
@@ -24,6 +28,9 @@
 
 #ifndef CLOCK_MONOTONIC
 #error "asyncio.h needs POSIX: include it before any libc header, or compile with -D_DEFAULT_SOURCE or -std=gnu99"
+#endif
+#if ASYNCIO_TICKS_PER_SECOND != 1000000000
+#error "the POSIX port counts nanoseconds: leave ASYNCIO_TICKS_PER_SECOND alone, or define ASYNCIO_SELECTORS to 0"
 #endif
 
 #ifndef UTHASH_H
@@ -54,6 +61,7 @@ extern "C" {
 typedef struct asyncio__fd {
     int fd;
     unsigned watched; /* ASYNCIO__READ, ASYNCIO__WRITE */
+    unsigned waited;  /* those for which a task waits: nobody may replace or remove it */
     asyncio_handle reader, writer;
     UT_hash_handle hh;
 } asyncio__fd;
@@ -71,9 +79,9 @@ typedef struct asyncio_selector_type {
 struct asyncio__selector {
     const asyncio_selector_type *type;
     asyncio__fd *fds; /* by descriptor, in order of first use */
-    unsigned watched; /* events that are watched, over all descriptors */
+    unsigned watched; /* events that are watched, over all descriptors but the pipe */
     int pipe[2];      /* a byte in it ends the wait */
-    int woken;        /* there is one: one is enough */
+    int woken;        /* there is one, or is about to be: one is enough */
     fd_set read, write;
     int highest;
 };
@@ -91,6 +99,25 @@ static inline void asyncio__fd_ready(asyncio_loop *loop, asyncio__fd *entry, uns
         asyncio__handle_queue(loop, &entry->reader);
     if ((events & ASYNCIO__WRITE) && !(entry->writer.flags & ASYNCIO__HANDLE_QUEUED))
         asyncio__handle_queue(loop, &entry->writer);
+}
+
+static inline void asyncio__fd_count(asyncio_loop *loop, asyncio__fd *entry, int change)
+{
+    asyncio__selector *selector = asyncio__selector_of(loop);
+    if (entry->fd == selector->pipe[0]) /* the pipe itself is nobody's reason to wait */
+        return;
+    selector->watched += (unsigned)change;
+    loop->sources += (unsigned)change;
+}
+
+/* For a selector that learns that a watched descriptor is not open any more: ready for the last time. */
+static inline void asyncio__fd_lost(asyncio_loop *loop, asyncio__fd *entry)
+{
+    asyncio__selector *selector = asyncio__selector_of(loop);
+    asyncio__fd_ready(loop, entry, entry->watched);
+    asyncio__fd_count(loop, entry, -((entry->watched & ASYNCIO__READ) != 0) - ((entry->watched & ASYNCIO__WRITE) != 0));
+    entry->watched = 0;
+    (void)selector->type->set(selector, entry->fd, 0);
 }
 
 /* ---- select() ---- */
@@ -126,18 +153,19 @@ static inline void asyncio__select_report(asyncio_loop *loop, asyncio__selector 
 {
     asyncio__fd *entry;
     for (entry = selector->fds; entry != NULL; entry = (asyncio__fd *)entry->hh.next)
-        asyncio__fd_ready(loop, entry,
-                          (FD_ISSET(entry->fd, read) ? ASYNCIO__READ : 0u) |
-                              (FD_ISSET(entry->fd, write) ? ASYNCIO__WRITE : 0u));
+        if (entry->watched != 0)
+            asyncio__fd_ready(loop, entry,
+                              (FD_ISSET(entry->fd, read) ? ASYNCIO__READ : 0u) |
+                                  (FD_ISSET(entry->fd, write) ? ASYNCIO__WRITE : 0u));
 }
 
-/* select() refuses the whole set for one closed descriptor: let those find out by themselves. */
+/* select() refuses the whole set for one closed descriptor: find those, or nobody would ever be woken again. */
 static inline void asyncio__select_bad(asyncio_loop *loop, asyncio__selector *selector)
 {
     asyncio__fd *entry;
     for (entry = selector->fds; entry != NULL; entry = (asyncio__fd *)entry->hh.next)
         if (entry->watched != 0 && fcntl(entry->fd, F_GETFD) < 0)
-            asyncio__fd_ready(loop, entry, entry->watched);
+            asyncio__fd_lost(loop, entry);
 }
 
 static inline void asyncio__select_wait(asyncio_loop *loop, asyncio__selector *selector, asyncio_time timeout)
@@ -145,8 +173,8 @@ static inline void asyncio__select_wait(asyncio_loop *loop, asyncio__selector *s
     fd_set read = selector->read, write = selector->write;
     struct timeval limit;
     int found;
-    if (timeout > (asyncio_time)86400 * ASYNCIO_TICKS_PER_SECOND) /* as CPython; the loop asks again */
-        timeout = (asyncio_time)86400 * ASYNCIO_TICKS_PER_SECOND;
+    if (timeout > 86400 * (asyncio_time)1000000000) /* as CPython; the loop asks again */
+        timeout = 86400 * (asyncio_time)1000000000;
     if (timeout >= 0) {
         int64_t us = (timeout + 999) / 1000; /* up: waking early would only cost another pass */
         limit.tv_sec = (time_t)(us / 1000000);
@@ -194,8 +222,26 @@ static inline asyncio__fd *asyncio__fd_make(asyncio_loop *loop, int fd)
     return entry;
 }
 
-/* Begins to watch an event; replaces whoever watched it before. */
-static inline int asyncio__fd_watch(asyncio_loop *loop, int fd, unsigned event, asyncio_callback callback, void *arg)
+static inline asyncio_handle *asyncio__fd_handle(asyncio__fd *entry, unsigned event)
+{
+    return event == ASYNCIO__READ ? &entry->reader : &entry->writer;
+}
+
+/* Does a task wait for this event? Is it watched at all? */
+static inline bool asyncio__fd_busy(asyncio_loop *loop, int fd, unsigned event)
+{
+    asyncio__fd *entry = asyncio__fd_find(loop, fd);
+    return entry != NULL && (entry->waited & event) != 0;
+}
+static inline bool asyncio__fd_watched(asyncio_loop *loop, int fd, unsigned event)
+{
+    asyncio__fd *entry = asyncio__fd_find(loop, fd);
+    return entry != NULL && (entry->watched & event) != 0;
+}
+
+/* Begins to watch an event; replaces the callback that watched it before. `waited` is the event if a task does. */
+static inline int asyncio__fd_watch(asyncio_loop *loop, int fd, unsigned event, asyncio_callback callback, void *arg,
+                                    unsigned waited)
 {
     asyncio__selector *selector = asyncio__selector_of(loop);
     asyncio__fd *entry;
@@ -208,15 +254,17 @@ static inline int asyncio__fd_watch(asyncio_loop *loop, int fd, unsigned event, 
     entry = asyncio__fd_make(loop, fd);
     if (entry == NULL)
         return ASYNCIO_ENOMEM;
+    if (entry->waited & event)
+        return ASYNCIO_EBUSY;
     if (!(entry->watched & event)) {
         err = selector->type->set(selector, fd, entry->watched | event);
         if (err != 0)
             return err;
         entry->watched |= event;
-        selector->watched++;
-        asyncio_loop_add_source(loop);
+        asyncio__fd_count(loop, entry, 1);
     }
-    handle = event == ASYNCIO__READ ? &entry->reader : &entry->writer;
+    entry->waited |= waited;
+    handle = asyncio__fd_handle(entry, event);
     asyncio_handle_cancel(handle);
     asyncio__handle_init(loop, handle, sizeof *handle);
     handle->callback.plain = callback;
@@ -224,17 +272,20 @@ static inline int asyncio__fd_watch(asyncio_loop *loop, int fd, unsigned event, 
     return 0;
 }
 
+/* Takes back a call that is due, too. False: it was not watched (any more). */
 static inline bool asyncio__fd_unwatch(asyncio_loop *loop, int fd, unsigned event)
 {
     asyncio__selector *selector = asyncio__selector_of(loop);
     asyncio__fd *entry;
-    if (loop->core.closed || (entry = asyncio__fd_find(loop, fd)) == NULL || !(entry->watched & event))
+    if (loop->core.closed || (entry = asyncio__fd_find(loop, fd)) == NULL)
+        return false;
+    entry->waited &= ~event;
+    asyncio_handle_cancel(asyncio__fd_handle(entry, event));
+    if (!(entry->watched & event))
         return false;
     entry->watched &= ~event;
-    selector->watched--;
-    asyncio_loop_remove_source(loop);
+    asyncio__fd_count(loop, entry, -1);
     (void)selector->type->set(selector, fd, entry->watched);
-    asyncio_handle_cancel(event == ASYNCIO__READ ? &entry->reader : &entry->writer);
     return true;
 }
 
@@ -255,16 +306,17 @@ static inline void asyncio__posix_wake(asyncio_loop *loop)
 static inline void asyncio__posix_lock(asyncio_loop *loop) { pthread_mutex_lock(&loop->mutex); }
 static inline void asyncio__posix_unlock(asyncio_loop *loop) { pthread_mutex_unlock(&loop->mutex); }
 
-/* The wake-up pipe became readable. The flag first: a byte written meanwhile is found by the next wait. */
+/* The wake-up pipe became readable. Empty it first: who wakes us before the flag falls writes nothing, and is seen in
+ * the inbox; who comes after it writes a byte, which must stay for the next wait. */
 static inline void asyncio__posix_woken(void *arg)
 {
     asyncio__selector *selector = asyncio__selector_of((asyncio_loop *)arg);
     char bytes[64];
-#if ASYNCIO_THREADS
-    __atomic_store_n(&selector->woken, 0, __ATOMIC_SEQ_CST);
-#endif
     while (read(selector->pipe[0], bytes, sizeof bytes) > 0)
         continue;
+#if ASYNCIO_THREADS
+    (void)__atomic_exchange_n(&selector->woken, 0, __ATOMIC_SEQ_CST);
+#endif
     if (((asyncio_loop *)arg)->signals != NULL)
         ((asyncio_loop *)arg)->signals->deliver((asyncio_loop *)arg);
 }
@@ -281,6 +333,8 @@ static inline void asyncio__posix_close(asyncio_loop *loop)
 {
     asyncio__selector *selector = asyncio__selector_of(loop);
     asyncio__fd *entry, *next;
+    if (selector == NULL) /* it was never open */
+        return;
     if (loop->signals != NULL)
         loop->signals->close(loop);
     selector->type->close(selector);
@@ -296,12 +350,22 @@ static inline void asyncio__posix_close(asyncio_loop *loop)
     loop->selector = NULL;
 }
 
+#if ASYNCIO_THREADS
+extern bool asyncio__fork_known;
+ASYNCIO__WEAK bool asyncio__fork_known;
+static inline void asyncio__forked(void) { asyncio__running_loop = NULL; }
+#endif
+
 static inline int asyncio__posix_open(asyncio_loop *loop)
 {
     asyncio__selector *selector = (asyncio__selector *)asyncio__alloc(sizeof *selector);
     int err;
     if (selector == NULL)
         return ASYNCIO_ENOMEM;
+#if ASYNCIO_THREADS
+    if (!__atomic_exchange_n(&asyncio__fork_known, true, __ATOMIC_RELAXED))
+        (void)pthread_atfork(NULL, NULL, asyncio__forked);
+#endif
     asyncio__clear(selector, sizeof *selector);
     selector->type = &asyncio__select;
     if (pipe(selector->pipe) < 0) {
@@ -317,14 +381,10 @@ static inline int asyncio__posix_open(asyncio_loop *loop)
     if (err == 0)
         err = asyncio__set_fd_flags(selector->pipe[1]);
     if (err == 0)
-        err = asyncio__fd_watch(loop, selector->pipe[0], ASYNCIO__READ, asyncio__posix_woken, loop);
-    if (err != 0) {
+        err = asyncio__fd_watch(loop, selector->pipe[0], ASYNCIO__READ, asyncio__posix_woken, loop, 0);
+    if (err != 0)
         asyncio__posix_close(loop);
-        return err;
-    }
-    asyncio_loop_remove_source(loop); /* the pipe itself is nobody's reason to wait */
-    selector->watched--;
-    return 0;
+    return err == ASYNCIO_EVALUE ? EMFILE : err; /* the pipe is beyond what select() can take */
 }
 
 static inline asyncio_time asyncio__posix_time(asyncio_loop *loop)
@@ -367,12 +427,15 @@ static inline void asyncio__virtual_wait(asyncio_loop *loop, asyncio_time timeou
  * asyncio_loop_fds - the descriptors that a loop watches, for a select() of your own around asyncio_loop_step.
  *
  *   read, write   descriptors are added; set them up before
- *   Returns       the highest one added, or -1
+ *   Suspends      never
+ *   Returns       the highest one added, or -1. Cost: O(descriptors).
  */
 static inline int asyncio_loop_fds(asyncio_loop *loop, fd_set *read, fd_set *write)
 {
     asyncio__fd *entry;
     int highest = -1;
+    if (loop->core.closed)
+        return -1;
     for (entry = asyncio__selector_of(loop)->fds; entry != NULL; entry = (asyncio__fd *)entry->hh.next) {
         if (entry->watched & ASYNCIO__READ)
             FD_SET(entry->fd, read);
