@@ -509,9 +509,13 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio_sleep_for(asyncio_task *t
         return asyncio__yield(task, 0);
     return asyncio__sleep_until(task, asyncio__time_add(asyncio_loop_time(task->future.loop), ticks));
 }
+/* A function, not a `?:`, behind which compilers do not see that the status is ignored. */
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task, bool valid, asyncio_time ticks)
+{
+    return valid ? asyncio_sleep_for(task, ticks) : asyncio__status(ASYNCIO_EVALUE, 0);
+}
 #define asyncio_sleep(seconds)                                                                                         \
-    (ASYNCIO__VALID_SECONDS(seconds) ? asyncio_sleep_for(ASYNCIO__CURRENT, ASYNCIO_SECONDS(seconds))                   \
-                                     : asyncio__status(ASYNCIO_EVALUE, 0))
+    asyncio__sleep(ASYNCIO__CURRENT, ASYNCIO__VALID_SECONDS(seconds), ASYNCIO_SECONDS(seconds))
 
 /* ---- One iteration ---- */
 

@@ -267,10 +267,17 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 #define ASYNCIO__LINE_HERE ((void)0)
 #endif
 
-/* Counts 1..16 arguments; the dummy keeps C99's `...` from being empty. */
-#define ASYNCIO__NTH(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, N, ...) N
-#define ASYNCIO__COUNT(...) ASYNCIO__NTH(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define ASYNCIO__MANY(...) ASYNCIO__NTH(__VA_ARGS__, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, 1, 0)
+/* COUNT counts 1..16 arguments and says 17 for more, MANY says 1 or 2 for more, of at most 64. Numbers, for a program may
+ * have macros of any name. The dummy keeps C99's `...` from being empty. */
+#define ASYNCIO__NTH(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20,    \
+    a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33, a34, a35, a36, a37, a38, a39, a40, a41, a42,      \
+    a43, a44, a45, a46, a47, a48, a49, a50, a51, a52, a53, a54, a55, a56, a57, a58, a59, a60, a61, a62, a63, N, ...) N
+#define ASYNCIO__COUNT(...) ASYNCIO__NTH(__VA_ARGS__, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17,      \
+    17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17,    \
+    17, 17, 17, 17, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define ASYNCIO__MANY(...) ASYNCIO__NTH(__VA_ARGS__, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,    \
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,     \
+    2, 2, 2, 2, 2, 1, 0)
 #define ASYNCIO__CAT(a, b) ASYNCIO__CAT_(a, b)
 #define ASYNCIO__CAT_(a, b) a##b
 #define ASYNCIO__FIRST(...) ASYNCIO__FIRST_(__VA_ARGS__, 0)
@@ -294,6 +301,7 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 #define ASYNCIO__SET_14(p, f, a, ...) p a; ASYNCIO__SET_13(p, f, __VA_ARGS__)
 #define ASYNCIO__SET_15(p, f, a, ...) p a; ASYNCIO__SET_14(p, f, __VA_ARGS__)
 #define ASYNCIO__SET_16(p, f, a, ...) p a; ASYNCIO__SET_15(p, f, __VA_ARGS__)
+#define ASYNCIO__SET_17(p, ...) asyncio__at_most_15_arguments;
 
 /*
  * ASYNC(name, fields...) {body} - a coroutine of this file. Each field ends in a semicolon; there may be none.
@@ -319,7 +327,7 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
         asyncio_coro coro;                                                                                             \
     };                                                                                                                 \
     ASYNCIO__FRAME_TASK(name)
-#define ASYNCIO__FRAME_N(name, ...)                                                                                    \
+#define ASYNCIO__FRAME_2(name, ...)                                                                                    \
     struct name {                                                                                                      \
         asyncio_coro coro;                                                                                             \
         __VA_ARGS__                                                                                                    \
@@ -331,7 +339,14 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
         struct name frame;                                                                                             \
     };                                                                                                                 \
     typedef char asyncio__frame_needs_no_more_alignment_than_a_pointer_##name                                          \
-        [offsetof(struct name##_task, frame) == offsetof(asyncio_task, coro) ? 1 : -1];
+        [offsetof(struct name##_task, frame) == offsetof(asyncio_task, coro) ? 1 : -1];                                \
+    ASYNCIO__PLAIN_DATA(name)
+#ifdef __cplusplus /* the library clears a frame and frees it, nothing more */
+#define ASYNCIO__PLAIN_DATA(name)                                                                                      \
+    typedef char asyncio__a_frame_is_plain_data_##name[__is_trivial(struct name) ? 1 : -1];
+#else
+#define ASYNCIO__PLAIN_DATA(name)
+#endif
 #define ASYNCIO__RESUME(name) ASYNCIO__RESUME_(name)
 #define ASYNCIO__RESUME_(name)                                                                                         \
     int asyncio__resume_##name(asyncio_coro *asyncio__self, asyncio_task *asyncio__task, int asyncio__err)
