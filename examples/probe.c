@@ -82,17 +82,17 @@ static void reject(struct probe *probe, const char *place, const char *text, con
     int shown;
     fprintf(stderr, "probe: %s: %s: \"", place, why);
     for (shown = 0; text[shown] != '\0' && shown < 60; shown++)
-        fputc(text[shown] < ' ' || text[shown] == 127 ? '?' : text[shown], stderr);
+        fputc(text[shown] >= ' ' && text[shown] <= '~' ? text[shown] : '?', stderr);
     fprintf(stderr, "%s\"\n", text[shown] != '\0' ? "..." : "");
     probe->bad_input = true;
 }
 
-static bool has_blank_or_control(const char *text)
+/* No blanks, no control characters, nothing beyond ASCII: names with letters of other scripts are given as xn--. */
+static bool is_plain(const char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text <= ' ' || *text == 127)
-            return true;
-    return false;
+    while (*text > ' ' && *text <= '~')
+        text++;
+    return *text == '\0';
 }
 
 /* Cuts "host:port" or "[address]:port" in two. Returns NULL, or what is wrong with it. */
@@ -142,12 +142,12 @@ static void add_target(struct probe *probe, const char *place, const char *text)
     char copy[MAX_TARGET + 1], *host, *port;
     const char *wrong;
     struct target *target;
-    if (strlen(text) > MAX_TARGET || has_blank_or_control(text)) {
-        reject(probe, place, text, strlen(text) > MAX_TARGET ? "too long" : "blank or control character");
-        return;
-    }
-    strcpy(copy, text);
-    wrong = split(copy, &host, &port);
+    if (strlen(text) > MAX_TARGET)
+        wrong = "too long";
+    else if (!is_plain(text))
+        wrong = "blank, control or non-ASCII character";
+    else
+        wrong = split(strcpy(copy, text), &host, &port);
     if (wrong != NULL) {
         reject(probe, place, text, wrong);
         return;
