@@ -140,6 +140,9 @@ struct asyncio_loop {
     void *selector; /* asyncio/selectors.h */
     pthread_mutex_t mutex;
 #endif
+#if ASYNCIO_THREADS
+    asyncio__node *closing; /* asyncio/threads.h: who must know when the loop closes; guarded by the port's lock */
+#endif
     struct asyncio__signals *signals; /* asyncio/unix_events.h */
     void *user;                       /* yours */
 };
@@ -321,22 +324,24 @@ typedef asyncio_handle asyncio_timer_handle;
  * asyncio_handle_cancel - take back a call_soon, call_at or call_later, or a done callback.
  *
  *   handle     storage that one of them was given; zeroed storage counts as cancelled. Free for reuse afterwards.
- *              From another thread only what call_soon_threadsafe was given, and then its storage stays in use until
- *              the loop's next iteration is over.
+ *              From another thread, or while the loop does not run, only what call_soon_threadsafe was given, and then
+ *              its storage stays in use until the loop's next iteration is over. When this returns, the callback has
+ *              begun or will never. Not from an interrupt.
  *   Returns    nothing; cancelling twice, or after it ran, has no effect. Cost: O(1).
  *   Source     events.py:Handle.cancel, TimerHandle.cancel
  *
  * asyncio_handle_cancelled - whether it was. asyncio_handle_when - the deadline of call_at and call_later.
  */
-static inline void asyncio__inbox_remove(asyncio_loop *loop, asyncio_handle *handle);
-#define ASYNCIO__HANDLE_INBOX 64u
+static inline void asyncio__shared_cancel(asyncio_handle *handle);
 static inline void asyncio_handle_cancel(asyncio_handle *handle)
 {
-    asyncio_loop *loop = handle->flags & ASYNCIO__HANDLE_DONE ? NULL : handle->of.loop;
-    if (handle->flags & ASYNCIO__HANDLE_INBOX) {
-        asyncio__inbox_remove(loop, handle);
+    const asyncio__wait *kind = handle->timer.node.wait;
+    asyncio_loop *loop;
+    if (kind != NULL && kind->wake == NULL) { /* only then may this be another thread */
+        asyncio__shared_cancel(handle);
         return;
     }
+    loop = handle->flags & ASYNCIO__HANDLE_DONE ? NULL : handle->of.loop;
     if (handle->flags & ASYNCIO__HANDLE_DONE) {
         if (handle->flags & ASYNCIO__HANDLE_LISTED)
             asyncio__list_remove(&handle->of.future->waiters, &handle->timer.node);
@@ -393,11 +398,38 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
  * asyncio_call_soon_threadsafe - call_soon from any thread, or from an interrupt with storage of yours.
  *
  *   handle     as call_soon's, but zeroed before its first use: while it waits to be called, calling again does nothing
- *              (so an interrupt that comes faster than the loop runs cannot overflow anything).
+ *              (so an interrupt that comes faster than the loop runs cannot overflow anything). The callback may call
+ *              again, with the same storage.
  *   Suspends   never
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM. The loop must not be destroyed meanwhile.
  *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread.
  */
+#define ASYNCIO__HANDLE_INBOX 64u
+
+/* The flags of such a handle are guarded by the lock as long as it waits, in the inbox or in the ready list: until here
+ * another thread may call again, or cancel. */
+static inline void asyncio__shared_run(asyncio__node *node)
+{
+    asyncio_handle *handle = (asyncio_handle *)(void *)node;
+    asyncio_loop *loop = handle->of.loop;
+    asyncio_callback callback;
+    unsigned flags;
+    void *arg;
+    asyncio__lock(loop);
+    flags = handle->flags;
+    callback = handle->callback.plain;
+    arg = handle->arg;
+    handle->flags &= (uint16_t)~ASYNCIO__HANDLE_QUEUED;
+    asyncio__unlock(loop);
+    if (flags & ASYNCIO__HANDLE_HEAP)
+        loop->core.free(handle);
+    if (!(flags & ASYNCIO__HANDLE_CANCELLED))
+        callback(arg);
+}
+
+/* No `wake`: it can be neither a timer nor a done callback, and by this asyncio_handle_cancel knows it. */
+static const asyncio__wait asyncio__shared_kind = {asyncio__shared_run, NULL, NULL, NULL, "callback"};
+
 static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback,
                                                void *arg)
 {
@@ -411,9 +443,12 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
             loop->core.free(handle);
         return ASYNCIO_ECLOSED;
     }
-    if (!(handle->flags & ASYNCIO__HANDLE_INBOX)) {
+    if (handle->flags & (ASYNCIO__HANDLE_INBOX | ASYNCIO__HANDLE_QUEUED)) {
+        handle->flags &= (uint16_t)~ASYNCIO__HANDLE_CANCELLED; /* another thread's cancel leaves it in the ready list */
+    } else {
         if (!(handle->flags & ASYNCIO__HANDLE_HEAP))
             asyncio__handle_init(loop, handle, sizeof *handle);
+        handle->timer.node.wait = &asyncio__shared_kind;
         handle->callback.plain = callback;
         handle->arg = arg;
         handle->flags |= ASYNCIO__HANDLE_INBOX;
@@ -427,16 +462,22 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
     return 0;
 }
 
-static inline void asyncio__inbox_remove(asyncio_loop *loop, asyncio_handle *handle)
+/* The ready list is the loop's own: a foreign thread can only mark what is in there already. */
+static inline void asyncio__shared_cancel(asyncio_handle *handle)
 {
+    asyncio_loop *loop = handle->of.loop;
     asyncio__node *head;
     asyncio__lock(loop);
     if (handle->flags & ASYNCIO__HANDLE_INBOX) {
         head = loop->inbox;
         asyncio__list_remove(&head, &handle->timer.node);
         asyncio__inbox_set(loop, head);
-        handle->flags = ASYNCIO__HANDLE_CANCELLED;
+        handle->flags = 0;
+    } else if ((handle->flags & ASYNCIO__HANDLE_QUEUED) && asyncio__running_loop == loop) {
+        asyncio__ready_remove(&loop->core, &handle->timer.node);
+        handle->flags = 0;
     }
+    handle->flags |= ASYNCIO__HANDLE_CANCELLED;
     asyncio__unlock(loop);
 }
 
@@ -1005,6 +1046,13 @@ static inline int asyncio_loop_close(asyncio_loop *loop)
     loop->core.closed = true;
     asyncio__unlock(loop);
     asyncio__drop_all(loop);
+#if ASYNCIO_THREADS
+    while (loop->closing != NULL) {
+        asyncio__node *node = loop->closing;
+        asyncio__list_remove(&loop->closing, node);
+        node->wait->run(node);
+    }
+#endif
     if (loop->port->close != NULL)
         loop->port->close(loop);
 #ifdef ASYNCIO_MALLOC

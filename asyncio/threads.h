@@ -30,12 +30,13 @@ typedef struct asyncio_concurrent_future {
     int err;
     asyncio_value value;
     asyncio_loop *loop;
-    asyncio_root *root;
-    asyncio_task *task; /* the loop's thread only */
+    asyncio_root *root; /* NULL once it is a task. This and the next are the loop's thread's */
+    asyncio_task *task;
     asyncio_handle start, cancel, finish;
+    asyncio__node closing; /* in the loop's list of those who must know that it closes */
 } asyncio_concurrent_future;
 
-/* In the loop's thread, or before it knew of us. Nobody may touch `future` afterwards. */
+/* In the loop's thread. Nobody may touch `future` afterwards: its owner may be gone. */
 static inline void asyncio__concurrent_settle(asyncio_concurrent_future *future, int err, asyncio_value value)
 {
     pthread_mutex_lock(&future->mutex);
@@ -47,13 +48,20 @@ static inline void asyncio__concurrent_settle(asyncio_concurrent_future *future,
     pthread_mutex_unlock(&future->mutex);
 }
 
+static inline void asyncio__concurrent_leave(asyncio_concurrent_future *future)
+{
+    asyncio__lock(future->loop);
+    asyncio__list_remove(&future->loop->closing, &future->closing);
+    asyncio__unlock(future->loop);
+}
+
 static inline void asyncio__concurrent_finish(asyncio_future *done, void *arg)
 {
     asyncio_concurrent_future *future = (asyncio_concurrent_future *)arg;
     asyncio_value value = 0;
     int err = asyncio_future_result(done, &value);
     asyncio_task *task = future->task;
-    future->task = NULL;
+    asyncio__concurrent_leave(future);
     asyncio__concurrent_settle(future, err, value);
     asyncio_task_release(task);
 }
@@ -66,11 +74,24 @@ static inline void asyncio__concurrent_start(void *arg)
     asyncio__no_options(&options);
     options.into = &future->task;
     err = asyncio_loop_create_task(future->loop, future->root, &options);
-    if (err != 0)
-        asyncio__concurrent_settle(future, err, 0);
-    else
+    future->root = NULL;
+    if (err == 0) {
         (void)asyncio_task_add_done_callback(future->task, &future->finish, asyncio__concurrent_finish, future);
+    } else {
+        asyncio__concurrent_leave(future);
+        asyncio__concurrent_settle(future, err, 0);
+    }
 }
+
+/* The loop has destroyed its tasks by now, ours among them. */
+static inline void asyncio__concurrent_closed(asyncio__node *node)
+{
+    asyncio_concurrent_future *future =
+        (asyncio_concurrent_future *)(void *)((char *)node - offsetof(asyncio_concurrent_future, closing));
+    asyncio_coro_close(future->loop, future->root);
+    asyncio__concurrent_settle(future, ASYNCIO_ECLOSED, 0);
+}
+static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread"};
 
 static inline void asyncio__concurrent_cancel(void *arg)
 {
@@ -83,14 +104,18 @@ static inline void asyncio__concurrent_cancel(void *arg)
  * asyncio_run_coroutine_threadsafe - start a coroutine in a loop that runs in another thread.
  *
  *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
- *   future     yours; destroy it with asyncio_concurrent_future_destroy when it is done
+ *   future     yours, not initialised; destroy it with asyncio_concurrent_future_destroy when it is done
+ *   Suspends   never; from any thread
  *   Returns    0; ASYNCIO_ECLOSED and ASYNCIO_ENOMEM (root is NULL), the future then being done with that error
+ *   Memory     allocates nothing
+ *   Source     tasks.py:run_coroutine_threadsafe. Differs: if the loop closes before it is done, the future is done with
+ *              ASYNCIO_ECLOSED, where CPython lets its owner wait for ever.
  */
 static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_loop *loop,
                                                    asyncio_concurrent_future *future)
 {
     pthread_condattr_t attributes;
-    int err;
+    int err = root == NULL ? ASYNCIO_ENOMEM : 0;
     asyncio__clear(future, sizeof *future);
     pthread_mutex_init(&future->mutex, NULL);
     pthread_condattr_init(&attributes);
@@ -99,11 +124,17 @@ static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_l
     pthread_condattr_destroy(&attributes);
     future->loop = loop;
     future->root = root;
-    err = root == NULL ? ASYNCIO_ENOMEM
-                       : asyncio_call_soon_threadsafe(loop, &future->start, asyncio__concurrent_start, future);
+    future->closing.wait = &asyncio__concurrent_kind;
+    asyncio__lock(loop);
+    if (err == 0 && loop->core.closed)
+        err = ASYNCIO_ECLOSED;
+    if (err == 0)
+        asyncio__list_append(&loop->closing, &future->closing);
+    asyncio__unlock(loop);
+    if (err == 0) /* should the loop close just now, it is this list that tells us */
+        (void)asyncio_call_soon_threadsafe(loop, &future->start, asyncio__concurrent_start, future);
     if (err != 0) {
-        if (root != NULL && (asyncio__coro_of(root)->flags & ASYNCIO__FRAME_HEAP))
-            asyncio__free(asyncio__task_of(asyncio__coro_of(root)));
+        asyncio_coro_close(loop, root);
         future->err = err;
         future->done = true;
     }
@@ -113,9 +144,11 @@ static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_l
 /*
  * asyncio_concurrent_future_result - block the calling thread until the coroutine is done.
  *
- *   seconds    longest wait; negative: no limit
- *   value      receives its result; may be NULL
- *   Returns    0; its error; ASYNCIO_ETIMEOUT, and the coroutine goes on
+ *   seconds    longest wait; 0: do not wait; negative: no limit
+ *   value      receives its result, or 0; may be NULL
+ *   Suspends   never: it blocks. Not for the loop's own thread.
+ *   Returns    0; its error; ASYNCIO_ECANCELLED; ASYNCIO_ECLOSED; ASYNCIO_ETIMEOUT, and the coroutine goes on
+ *   Source     concurrent/futures/_base.py:Future.result
  */
 static inline int asyncio_concurrent_future_result(asyncio_concurrent_future *future, double seconds,
                                                    asyncio_value *value)
@@ -124,7 +157,7 @@ static inline int asyncio_concurrent_future_result(asyncio_concurrent_future *fu
     int err;
     clock_gettime(CLOCK_MONOTONIC, &until);
     if (seconds >= 0) {
-        int64_t ns = asyncio__time_add(until.tv_nsec, asyncio__seconds(seconds) / (ASYNCIO_TICKS_PER_SECOND / 1000000000));
+        asyncio_time ns = asyncio__time_add(until.tv_nsec, ASYNCIO_SECONDS(seconds));
         until.tv_sec += (time_t)(ns / 1000000000);
         until.tv_nsec = (long)(ns % 1000000000);
     }
@@ -137,7 +170,7 @@ static inline int asyncio_concurrent_future_result(asyncio_concurrent_future *fu
     }
     err = future->done ? future->err : ASYNCIO_ETIMEOUT;
     if (value != NULL)
-        *value = future->done && err == 0 ? future->value : 0;
+        *value = err == 0 ? future->value : 0;
     pthread_mutex_unlock(&future->mutex);
     return err;
 }
@@ -152,8 +185,8 @@ static inline bool asyncio_concurrent_future_done(asyncio_concurrent_future *fut
     return done;
 }
 
-/* asyncio_concurrent_future_cancel - cancel the task, from any thread. False: done already. The future is done when the
- * task is, with ASYNCIO_ECANCELLED unless the task catches it. */
+/* asyncio_concurrent_future_cancel - cancel the task, from any thread. False: done already, or the loop is closed. The
+ * future is done when the task is, with ASYNCIO_ECANCELLED unless the task catches it. */
 static inline bool asyncio_concurrent_future_cancel(asyncio_concurrent_future *future)
 {
     bool open;
