@@ -590,7 +590,7 @@ static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
     if (!asyncio__timers_next(&loop->timers, &when))
         return -1;
     now = asyncio_loop_time(loop);
-    return asyncio__time_diff(when, now) > 0 ? asyncio__time_diff(when, now) : 0;
+    return asyncio__time_before(now, when) ? asyncio__time_diff(when, now) : 0;
 }
 
 static inline void asyncio__look_outside(asyncio_loop *loop, asyncio_time timeout)

@@ -34,7 +34,17 @@
 extern "C" {
 #endif
 
-/* Later minus earlier, correct across a wrap of the port's clock. */
+/* Whether a comes before b, correct across a wrap of the port's clock. */
+static inline bool asyncio__time_before(asyncio_time a, asyncio_time b)
+{
+#if ASYNCIO_HOSTED
+    return a < b;
+#else
+    return (asyncio_time)((uint32_t)a - (uint32_t)b) < 0;
+#endif
+}
+
+/* Later minus earlier, of which one is the present: the distance of two deadlines may be too large. */
 static inline asyncio_time asyncio__time_diff(asyncio_time later, asyncio_time earlier)
 {
 #if ASYNCIO_HOSTED
@@ -64,12 +74,12 @@ static inline asyncio__timer *asyncio__node_timer(asyncio__node *node) { return 
 static inline void asyncio__timers_insert(asyncio__node **head, asyncio__timer *timer)
 {
     asyncio__node *node = &timer->node, *before;
-    if (*head == NULL || asyncio__time_diff(timer->slot.when, asyncio__node_timer((*head)->prev)->slot.when) >= 0) {
+    if (*head == NULL || !asyncio__time_before(timer->slot.when, asyncio__node_timer((*head)->prev)->slot.when)) {
         asyncio__list_append(head, node);
         return;
     }
     before = (*head)->prev; /* the last node that is later than the new one */
-    while (before != *head && asyncio__time_diff(asyncio__node_timer(before->prev)->slot.when, timer->slot.when) > 0)
+    while (before != *head && asyncio__time_before(timer->slot.when, asyncio__node_timer(before->prev)->slot.when))
         before = before->prev;
     node->next = before;
     node->prev = before->prev;
@@ -288,7 +298,7 @@ static inline bool asyncio__timers_next(asyncio__timers *timers, asyncio_time *w
 
 static inline void asyncio__timers_expire(asyncio__timers *timers, asyncio_time now)
 {
-    while (timers->first != NULL && asyncio__time_diff(now, asyncio__node_timer(timers->first)->slot.when) >= 0) {
+    while (timers->first != NULL && !asyncio__time_before(now, asyncio__node_timer(timers->first)->slot.when)) {
         asyncio__node *node = timers->first;
         asyncio__timers_remove(timers, asyncio__node_timer(node));
         node->wait->wake(node, NULL);
