@@ -833,7 +833,10 @@ static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, 
                 frame->function != NULL ? frame->function : "?");
     if (detail != 0)
         fprintf(file, "  ... (older entries were overwritten)\n");
-    fprintf(file, "%s: [%d] %s\n", asyncio_errname(err), err, asyncio_strerror(err));
+#if ASYNCIO_STRINGS
+    fprintf(file, "%s: ", asyncio_errname(err));
+#endif
+    fprintf(file, "[%d] %s\n", err, asyncio_strerror(err));
 }
 
 static inline void asyncio_default_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,

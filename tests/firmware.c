@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a firmware program uses of the core, in one translation unit: tasks in storage of its own, sleep, timers, Futures,
+ * blocks, cancellation, FINALLY, an interrupt that wakes the loop. tests/firmware.t compiles it for a Cortex-M0, where it
+ * must need nothing but a port; its size is what the core costs when all of this is used.
+ */
+#include "asyncio_loop.h"
+
+#ifdef __cplusplus
+extern "C" int program(void);
+extern "C" void interrupt(void);
+#else
+int program(void);
+void interrupt(void);
+#endif
+
+static volatile uint32_t pins;
+static asyncio_loop loop;
+static asyncio_handle from_interrupt;
+static asyncio_future pressed;
+
+ASYNC(blink, int pin; asyncio_time period; int count;)
+{
+    ASYNC_BEGIN;
+    for (self->count = 0; self->count < 10; self->count++) {
+        pins ^= 1u << self->pin;
+        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), self->period));
+    }
+    ASYNC_RETURN(self->count);
+    ASYNC_FINALLY;
+    pins &= ~(1u << self->pin);
+    ASYNC_AWAIT(asyncio_sleep(0.25));
+    ASYNC_END;
+}
+
+static asyncio_status power_on(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
+{
+    (void)block, (void)self;
+    pins |= 1u << 31;
+    return asyncio_sleep_for(task, ASYNCIO_SECONDS(0.01));
+}
+static asyncio_status power_off(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err)
+{
+    (void)block, (void)self, (void)task;
+    pins &= ~(1u << 31);
+    return asyncio__status(err, 0);
+}
+static asyncio_status powered(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err, int outcome)
+{
+    (void)block, (void)self, (void)task, (void)err;
+    return asyncio__status(outcome, 0);
+}
+static const asyncio_block_type power_type = {power_on, power_off, powered};
+typedef struct power {
+    asyncio_block block;
+} power;
+
+static void button(void *arg)
+{
+    (void)arg;
+    if (!asyncio_future_done(&pressed))
+        (void)asyncio_future_set_result(&pressed, 1);
+}
+
+void interrupt(void)
+{
+    (void)asyncio_call_soon_threadsafe(&loop, &from_interrupt, button, NULL);
+}
+
+static void give_up(void *arg) { (void)asyncio_task_cancel((asyncio_task *)arg, NULL); }
+
+static struct blink_task leds[2];
+
+ASYNC(main_coro, power supply; asyncio_handle timer; asyncio_try attempt; int err; asyncio_value got; struct blink sub;)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_AT(&leds[0], blink, .pin = 3, .period = 500));
+    asyncio_create_task(ASYNC_AT(&leds[1], blink, .pin = 4, .period = 200), .name = "second");
+    asyncio_future_init(&pressed, NULL);
+    (void)asyncio_call_later(asyncio_get_running_loop(), &self->timer, 30, give_up, ASYNC_TASK(&leds[0]));
+    self->supply.block.type = &power_type;
+    ASYNC_WITH(&self->supply) {
+        ASYNC_AWAIT_INTO(self->got, &pressed);
+        ASYNC_AWAIT(ASYNC_IN(&self->sub, blink, .pin = 5, .period = 100));
+    }
+    asyncio_handle_cancel(&self->timer);
+    ASYNC_TRY(&self->attempt) {
+        ASYNC_AWAIT(ASYNC_TASK(&leds[0]));
+    }
+    ASYNC_EXCEPT(&self->attempt) {
+        if (self->attempt.block.err != ASYNCIO_ECANCELLED)
+            ASYNC_RAISE(self->attempt.block.err);
+    }
+    ASYNC_CATCH(self->err, ASYNC_TASK(&leds[1]));
+    ASYNC_RETURN(self->err);
+    ASYNC_END;
+}
+
+int program(void)
+{
+    static struct main_coro_task storage;
+    asyncio_value value = 0;
+    int err = asyncio_loop_init(&loop, NULL);
+    if (err == 0) {
+        asyncio_loop_add_source(&loop);
+        err = asyncio_run_until_complete(&loop, ASYNC_AT(&storage, main_coro), &value);
+        (void)asyncio_loop_close(&loop);
+    }
+    return err;
+}
