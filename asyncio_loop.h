@@ -130,7 +130,8 @@ struct asyncio_loop {
     asyncio_time virtual_now;
     unsigned sources;     /* who may wake the loop from outside, see asyncio_loop_add_source */
     uint16_t lazy_passes;
-    bool stopping, heap, deadlocked, interrupted;
+    bool stopping, deadlocked, interrupted;
+    void *memory; /* of asyncio_new_event_loop: this struct */
     asyncio_future *target;      /* what run_until_complete waits for */
     unsigned watched;            /* tasks that run()'s shutdown waits for */
     asyncio_handle stop_handle;
@@ -1040,7 +1041,7 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
 
 static inline int asyncio_loop_close(asyncio_loop *loop)
 {
-    bool heap = loop->heap;
+    void *memory = loop->memory; /* not `loop` itself: gcc would warn that a loop on the stack may be freed */
     if (loop->core.running)
         return ASYNCIO_ERUNNING;
     if (loop->core.closed)
@@ -1060,10 +1061,10 @@ static inline int asyncio_loop_close(asyncio_loop *loop)
         loop->port->close(loop);
 #ifdef ASYNCIO_MALLOC
     asyncio__free_all();
-    if (heap)
-        ASYNCIO_FREE(loop);
+    if (memory != NULL)
+        ASYNCIO_FREE(memory);
 #else
-    (void)heap;
+    (void)memory;
 #endif
     return 0;
 }
@@ -1078,7 +1079,7 @@ static inline asyncio_loop *asyncio_new_event_loop(const asyncio_port *port)
         ASYNCIO_FREE(loop);
         return NULL;
     }
-    loop->heap = true;
+    loop->memory = loop;
     return loop;
 }
 #endif
