@@ -44,14 +44,15 @@ static void host_join(struct host *host)
 
 /* ---- call_soon_threadsafe ---- */
 
+struct post {
+    struct poster *poster;
+    int number;
+};
 struct poster {
     asyncio_loop *loop;
     pthread_t thread;
     int sent, seen, wrong;
-    struct post {
-        struct poster *poster;
-        int number;
-    } posts[POSTS];
+    struct post posts[POSTS];
 };
 static int posts_seen;
 
