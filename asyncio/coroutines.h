@@ -40,10 +40,10 @@ ASYNCIO__HOT int asyncio__await_root(asyncio_coro *self, asyncio_task *task, asy
 
 ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, asyncio_status status)
 {
-    self->value = status.value;
-    if (status.code == ASYNCIO__PENDING) {
-        if (status.value == 0) /* else a coroutine below has said that it is the innermost */
-            asyncio__root_of(task)->awaiter = self;
+    if (status.code != ASYNCIO__PENDING) {
+        self->value = status.value;
+    } else if (status.value == 0) { /* else a coroutine below is the innermost, whose result may stand in `value` already */
+        asyncio__root_of(task)->awaiter = self;
         self->value = 0;
     }
     return status.code;
@@ -139,6 +139,8 @@ typedef struct asyncio_block_type {
 struct asyncio_block {
     const asyncio_block_type *type;
     asyncio_value detail; /* of err */
+    asyncio_value kept;   /* in a FINALLY: the coroutine's result, while the body has one of its own */
+    int16_t kept_err;     /* its error; -1: not in a FINALLY */
     int16_t err;          /* what the body ended with */
     uint8_t phase;        /* ASYNCIO__BLOCK_* */
 #if ASYNCIO_DENSE
@@ -180,6 +182,20 @@ static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, a
     return asyncio__await_status(self, task, block->type->enter(block, self, task));
 }
 
+/* In a FINALLY an outcome is on its way out already: it is put aside, for what happens in the block is another one. */
+static inline void asyncio__block_open(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
+{
+    block->kept_err = -1;
+    if (self->flags & ASYNCIO__FRAME_RETURNING) {
+        asyncio_value *result = asyncio__result_of(self, task);
+        block->kept_err = self->err;
+        block->kept = *result;
+        *result = 0;
+        self->err = 0;
+        self->flags &= (uint8_t)~ASYNCIO__FRAME_RETURNING;
+    }
+}
+
 static inline int asyncio__block_leave(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
 {
     self->handler = block->outer;
@@ -203,17 +219,25 @@ static inline int asyncio__block_resume(asyncio_coro *self, asyncio_task *task, 
 static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, asyncio_block *block, int err)
 {
     if (err != 0) {
-        if (err != block->err)
+        if (err != block->err || self->value != 0) /* another error, or a later one of the same kind */
             *asyncio__result_of(self, task) = self->value;
         self->err = (int16_t)err;
         self->flags |= ASYNCIO__FRAME_RETURNING;
     } else if (block->err != 0) {
+        *asyncio__result_of(self, task) = 0;
         self->err = 0;
         self->flags &= (uint8_t)~ASYNCIO__FRAME_RETURNING;
         self->value = block->detail;
         asyncio__caught(self, block->err);
     }
-    return (self->flags & ASYNCIO__FRAME_RETURNING) != 0;
+    if (self->flags & ASYNCIO__FRAME_RETURNING)
+        return true;
+    if (block->kept_err >= 0) {
+        *asyncio__result_of(self, task) = block->kept;
+        self->err = block->kept_err;
+        self->flags |= ASYNCIO__FRAME_RETURNING;
+    }
+    return false;
 }
 
 ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task, const char *function, const char *file)
@@ -454,7 +478,7 @@ static inline void asyncio__check_storage(void *storage)
     }                                                                                                                  \
     switch (self->coro.state) {                                                                                        \
     default:                                                                                                           \
-        if (self->coro.state == 1)                                                                                     \
+        if (self->coro.state <= 2) /* no FINALLY to run, or ended */                                                   \
             goto asyncio__end;                                                                                         \
         return asyncio__leave(                                                                                         \
             asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE));             \
@@ -464,16 +488,13 @@ static inline void asyncio__check_storage(void *storage)
  * replaces the pending one; an ASYNC_RETURN in it replaces error and value. Python's finally. */
 #define ASYNC_FINALLY                                                                                                  \
     ASYNCIO__FALL_OFF;                                                                                                 \
+    self->coro.flags |= ASYNCIO__FRAME_RETURNING;                                                                      \
     if (0) {                                                                                                           \
     case 1:;                                                                                                           \
     }                                                                                                                  \
     self->coro.handler = 2
 
 #define ASYNC_END                                                                                                      \
-    if (0) {                                                                                                           \
-    case 2:                                                                                                            \
-        goto asyncio__end;                                                                                             \
-    }                                                                                                                  \
     }                                                                                                                  \
     if (self->coro.handler != 2)                                                                                       \
         ASYNCIO__FALL_OFF;                                                                                             \
@@ -650,6 +671,7 @@ static inline void asyncio__check_storage(void *storage)
 #endif
 #define ASYNCIO__BLOCK_OPENED(n, b)                                                                                    \
     ASYNCIO__HANDLER_FITS(n);                                                                                          \
+    asyncio__block_open(&self->coro, ASYNCIO__CURRENT, b);                                                             \
     (b)->outer = self->coro.handler;                                                                                   \
     (b)->phase = ASYNCIO__BLOCK_OPEN;                                                                                  \
     self->coro.handler = (n) - asyncio__base
