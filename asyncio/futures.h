@@ -805,4 +805,6 @@ static inline void asyncio_future_release(asyncio_future *future)
 } /* extern "C" */
 #endif
 
+#include "../asyncio_task.h" /* for asyncio_task_cancel, where this file is included alone */
+
 #endif /* ASYNCIO_FUTURES_H */
