@@ -6,7 +6,11 @@
  *
  * The process has one handler per signal, so one loop can have it. What runs in signal context only marks the signal and
  * wakes the loop; the callback runs in the iteration after the loop noticed. Signals that come twice before that are
- * one. While a handler is installed, having nothing else to do is not a deadlock.
+ * one; different ones are called in the order of their numbers. While a handler is installed, having nothing else to do
+ * is not a deadlock. System calls that a signal interrupts are restarted where the system can.
+ *
+ * With threads: add and remove in the loop's thread. A signal may be caught in any thread; so that none is on its way
+ * when the loop closes, block signals in the other threads.
  *
  * Source: CPython Lib/asyncio/unix_events.py:_UnixSelectorEventLoop.add_signal_handler
  */
@@ -81,22 +85,32 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
 /*
  * asyncio_add_signal_handler - call callback(arg) in the loop when the signal comes.
  *
- *   number     1 .. 64, not SIGKILL or SIGSTOP
+ *   number     SIGTERM, SIGUSR1, ...: all but SIGKILL and SIGSTOP. Replaces this loop's earlier handler.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught;
  *              ASYNCIO_EBUSY if another loop has it; ASYNCIO_ECLOSED
- *   Memory     allocates nothing. Replaces this loop's earlier handler.
+ *   Memory     allocates nothing
+ *   Cost       one sigaction. A wake-up of a loop that has handlers looks through all signals.
+ *   Source     unix_events.py:add_signal_handler
  *
- * asyncio_remove_signal_handler - put back what was installed before.
+ * asyncio_remove_signal_handler - put back what was installed before. Closing the loop does it for all of its handlers.
  *
  *   removed    true if there was one; may be NULL
- *   Returns    0; ASYNCIO_EVALUE for a number that is no signal
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_EVALUE for a number that is no signal. A callback that is due is taken back.
+ *   Source     unix_events.py:remove_signal_handler. Differs: CPython installs the default action.
  */
+static inline bool asyncio__signal_exists(int number)
+{
+    sigset_t all;
+    return number > 0 && number < ASYNCIO__SIGNALS && sigfillset(&all) == 0 && sigismember(&all, number) == 1;
+}
+
 static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asyncio_callback callback, void *arg)
 {
     struct sigaction action;
     asyncio__signal *entry;
-    if (number < 1 || number >= ASYNCIO__SIGNALS)
+    if (!asyncio__signal_exists(number))
         return ASYNCIO_EVALUE;
     if (loop->core.closed)
         return ASYNCIO_ECLOSED;
@@ -105,10 +119,10 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
         return ASYNCIO_EBUSY;
     entry->callback = callback;
     entry->arg = arg;
-    entry->pending = 0;
     entry->kill_if_stuck = false;
     if (entry->loop == loop)
         return 0;
+    entry->pending = 0;
     asyncio__clear(&action, sizeof action);
     action.sa_handler = asyncio__signal_caught;
     action.sa_flags = SA_RESTART;
@@ -129,7 +143,7 @@ static inline int asyncio_remove_signal_handler(asyncio_loop *loop, int number, 
     asyncio__signal *entry;
     if (removed != NULL)
         *removed = false;
-    if (number < 1 || number >= ASYNCIO__SIGNALS)
+    if (!asyncio__signal_exists(number))
         return ASYNCIO_EVALUE;
     entry = &asyncio__signal_table[number];
     if (entry->loop != loop)

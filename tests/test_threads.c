@@ -215,12 +215,12 @@ struct again {
     asyncio_handle handle;
     int left;
 };
-static void again(void *arg)
+static void call_again(void *arg)
 {
     struct again *self = (struct again *)arg;
     log_number(self->left);
     if (--self->left > 0)
-        (void)asyncio_call_soon_threadsafe(self->loop, &self->handle, again, self);
+        (void)asyncio_call_soon_threadsafe(self->loop, &self->handle, call_again, self);
 }
 TEST(test_the_callback_may_use_its_own_handle_again)
 {
@@ -230,7 +230,7 @@ TEST(test_the_callback_may_use_its_own_handle_again)
     CHECK_EQ(asyncio_loop_init(&loop, &asyncio_virtual_port), 0);
     self.loop = &loop;
     self.left = 3;
-    CHECK_EQ(asyncio_call_soon_threadsafe(&loop, &self.handle, again, &self), 0);
+    CHECK_EQ(asyncio_call_soon_threadsafe(&loop, &self.handle, call_again, &self), 0);
     while (self.left > 0)
         CHECK_EQ(asyncio_loop_step(&loop, 0), 0);
     CHECK_LOG("3 2 1");
