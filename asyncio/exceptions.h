@@ -43,7 +43,7 @@ enum asyncio_error {
     ASYNCIO_ERRORS(ASYNCIO__ENUM)
 #undef ASYNCIO__ENUM
     ASYNCIO__EEND,
-    ASYNCIO_EUSER = 0x6000,    /* first code that is a program's own */
+    ASYNCIO_EUSER = 0x6001,    /* first code that is a program's own */
     ASYNCIO_EUSERMAX = 0x7fff  /* last one */
 };
 

@@ -277,7 +277,7 @@ static inline int asyncio_runner_close(asyncio_runner *runner)
  *
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
  *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet. Fit for main's
- *              return: no error's low byte is 0.
+ *              return: the low byte is not 0, except of a code of your own that is a multiple of 256.
  *   Memory     the loop's resources, released before it returns
  *   Source     runners.py:run
  */

@@ -168,7 +168,7 @@ TEST(test_blocks)
     asyncio_value value = 0;
     CHECK_EQ(run(ASYNC_AT(&root, blocks), &value), 0);
     CHECK_EQ(value, 5);
-    CHECK_LOG("exit 24576 swallowed");
+    CHECK_LOG("exit 24577 swallowed");
 }
 
 static void settle(void *arg)
