@@ -12,8 +12,9 @@ export CC CXX JOBS
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wimplicit-fallthrough -Werror
 FLAGS = -std=gnu11 -I. $(WARNINGS)
 HEADERS = asyncio.h asyncio_task.h asyncio_loop.h $(wildcard asyncio/*.h)
-TESTS = $(patsubst %.c,build/%,$(wildcard tests/test_*.c))
-EXAMPLES = $(patsubst %.c,build/%,$(wildcard examples/*.c))
+TESTS = $(patsubst %.c,build/%,$(wildcard tests/test_*.c)) build/tests/multi_tu_c build/tests/multi_tu_cxx
+# An example is a file or, of several files, a directory.
+EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc)) $(patsubst %/,%,$(wildcard examples/*/)))
 # Without -j from outside, what `make test` builds is built by $(JOBS) at once.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
@@ -27,7 +28,8 @@ run: build/examples/hello ## set up what is missing, then build and run examples
 	build/examples/hello
 	@echo
 	@echo 'That was examples/hello.c. Other examples, each started by `make run-<name>`:'
-	@ls examples | sed -n '/^hello\.c$$/d; s/^\(.*\)\.c$$/\1/p' | tr '\n' ' ' | sed 's/^/    /; s/ $$//'
+	@sed -n 's/^ \* \([a-z0-9_]*\)\(\.cc*\|, [a-z_]*\.[ch]\)* - \([^.?:]*[^ .?:]\).*/\1|\3/p' $(filter-out examples/hello.c,$(wildcard examples/*.c examples/*.cc examples/*/main.c)) | \
+	    awk -F '|' '{ printf "    make run-%-18s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'and what else there is:'
 	@$(MAKE) --no-print-directory help
@@ -83,6 +85,22 @@ build/tests/%: tests/%.c $(HEADERS) $(wildcard tests/*.h) build/flags | setup-te
 build/examples/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) build/flags | setup
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O2 $(CFLAGS) $< -o $@ -pthread
+
+build/examples/%: examples/%.cc $(HEADERS) $(wildcard examples/*.h) build/flags | setup-test
+	@mkdir -p $(@D)
+	$(CXX) -std=c++11 -I. $(WARNINGS) -O2 $(CFLAGS) $< -o $@ -pthread
+
+build/examples/%: examples/%/*.c $(HEADERS) $(wildcard examples/*/*.h) build/flags | setup
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -O2 $(CFLAGS) $(filter %.c,$^) -o $@ -pthread
+
+# The same program twice: both units in C, and one of them in C++.
+build/tests/multi_tu_c build/tests/multi_tu_cxx: $(wildcard tests/multi_tu/*) $(HEADERS) tests/tap.h build/flags | setup-test
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -Itests $(CFLAGS) $(SANITIZE) -c tests/multi_tu/main.c -o $@.main.o
+	$(if $(filter %xx,$@),$(CXX) -x c++ $(filter-out -std=%,$(FLAGS)),$(CC) $(FLAGS)) \
+	    $(CFLAGS) $(SANITIZE) -c tests/multi_tu/other.c -o $@.other.o
+	$(if $(filter %xx,$@),$(CXX),$(CC)) $(SANITIZE) $@.main.o $@.other.o -o $@ -pthread
 
 # Changes when the flags do, so that everything is built again then.
 build/flags: FORCE
