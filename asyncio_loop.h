@@ -129,7 +129,7 @@ struct asyncio_loop {
     asyncio__node *inbox; /* guarded by the port's lock; read without it as a hint */
     asyncio_time virtual_now;
     unsigned sources;     /* who may wake the loop from outside, see asyncio_loop_add_source */
-    uint16_t lazy_passes;
+    int lazy; /* what iterations may still spend before the next look outside */
     bool stopping, deadlocked, interrupted;
     void *memory; /* of asyncio_new_event_loop: this struct */
     asyncio_future *target;      /* what run_until_complete waits for */
@@ -563,23 +563,22 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task
 
 ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node);
 
-/* Runs exactly what is ready now. `last` is in the core because cancelling a handle may have to move it. */
-ASYNCIO__HOT void asyncio__run_ready(asyncio_loop *loop)
+/* Runs exactly what is ready now, and counts it. `last` is in the core because cancelling a handle may have to move it. */
+ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
 {
     asyncio__core *core = &loop->core;
+    int count = 0;
     core->last = core->tail;
     while (core->last != NULL) {
-        asyncio__node *node = core->head;
-        if (node == core->last)
-            core->last = NULL;
-        core->head = node->next;
-        if (node->next == NULL)
-            core->tail = NULL;
+        asyncio__node *node = asyncio__ready_pop(core);
+        count++;
         if (ASYNCIO__UNLIKELY(core->debug))
             asyncio__run_slow(loop, node);
         else
-            asyncio__run_node(node);
+            asyncio__run_node(core, node);
     }
+    core->current = NULL;
+    return count;
 }
 
 /* How long to wait: ticks, or negative for no limit. */
@@ -594,7 +593,7 @@ static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
     return asyncio__time_before(now, when) ? asyncio__time_diff(when, now) : 0;
 }
 
-static inline void asyncio__look_outside(asyncio_loop *loop, asyncio_time timeout)
+ASYNCIO__NOINLINE void asyncio__look_outside(asyncio_loop *loop, asyncio_time timeout)
 {
     loop->port->wait(loop, timeout);
     if (asyncio__inbox_waits(loop))
@@ -603,17 +602,16 @@ static inline void asyncio__look_outside(asyncio_loop *loop, asyncio_time timeou
         asyncio__timers_expire(&loop->timers, asyncio_loop_time(loop));
 }
 
-/* The next iterations that may skip the look outside: as many as keep the callbacks in between bounded. */
+/* Iterations and callbacks spend what the last look outside gave them; then the next one is due. */
+#define ASYNCIO__LAZY_PASS (ASYNCIO_LAZY_STEPS / (ASYNCIO_LAZY_PASSES + 1))
 ASYNCIO__HOT void asyncio__run_once(asyncio_loop *loop)
 {
     loop->ticks++;
-    if (loop->lazy_passes == 0 || loop->core.head == NULL || loop->stopping) {
+    if (loop->lazy <= 0 || loop->core.head == NULL) {
         asyncio__look_outside(loop, asyncio__timeout(loop));
-        loop->lazy_passes = loop->port->exact ? 0 : ASYNCIO_LAZY_PASSES;
-    } else {
-        loop->lazy_passes--;
+        loop->lazy = loop->port->exact || ASYNCIO_LAZY_PASSES == 0 ? 0 : ASYNCIO_LAZY_STEPS;
     }
-    asyncio__run_ready(loop);
+    loop->lazy -= asyncio__run_ready(loop) + ASYNCIO__LAZY_PASS;
 }
 
 /* Nothing is ready, armed, watched or announced: no wake-up can come. */
@@ -640,6 +638,7 @@ static inline int asyncio__enter_loop(asyncio_loop *loop)
         return ASYNCIO_ECLOSED;
     if (loop->core.running || asyncio__running_loop != NULL)
         return ASYNCIO_ERUNNING;
+    loop->lazy = 0;
     loop->core.running = true;
     asyncio__running_loop = loop;
     return 0;
@@ -696,13 +695,13 @@ static inline void asyncio_loop_remove_source(asyncio_loop *loop) { loop->source
  *              ASYNCIO_EINTERRUPT after a second Ctrl-C under asyncio_run
  *   Source     base_events.py:BaseEventLoop.run_forever. With nothing to do it waits for a wake-up from outside.
  */
-static inline int asyncio_run_forever(asyncio_loop *loop)
+ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
 {
     int err = asyncio__enter_loop(loop);
     if (err != 0)
         return err;
     for (;;) {
-        if (loop->target != NULL && asyncio__stuck(loop)) {
+        if (loop->core.head == NULL && loop->target != NULL && asyncio__stuck(loop)) {
             loop->deadlocked = true;
             break;
         }
@@ -897,14 +896,14 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
 {
     asyncio_time before = asyncio_loop_time(loop), took;
     asyncio_exception_context context;
-    asyncio_task *task = node->wait == NULL ? asyncio__node_task(node) : NULL;
+    asyncio_task *task = node->wait->run == NULL ? asyncio__node_task(node) : NULL;
     asyncio_frame_info info;
     asyncio__clear(&info, sizeof info);
     if (task != NULL) {
         asyncio_future_hold(&task->future);
         asyncio_describe(asyncio__root_of(task)->awaiter, &info);
     }
-    asyncio__run_node(node);
+    asyncio__run_node(&loop->core, node);
     took = asyncio__time_diff(asyncio_loop_time(loop), before);
     if (took >= loop->slow_callback_duration) {
         asyncio__clear(&context, sizeof context);
@@ -1002,7 +1001,7 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
 static inline void asyncio__drop(asyncio_loop *loop, asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
-    if (node->wait == NULL || node->wait->detach != NULL) /* a task: without a list of tasks, nobody's to free */
+    if (node->wait->detach != NULL) /* a task: without a list of tasks, nobody's to free */
         return;
     handle->flags &= (uint16_t)~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_INBOX);
     if (handle->flags & ASYNCIO__HANDLE_DONE)

@@ -41,9 +41,10 @@
  *                   |             DONE           |          5 sleep(0)
  *                   +----------------------------+          6 the coroutine ended: asyncio__task_done
  *
- *   Invariant: a Task that is not done is RUNNING, or in the ready list with READY set, or it has `wait` set and is in
- *   no ready list. Only asyncio__wake moves it from the last to the second. cancel() in WAITING goes to `wait->cancel`;
- *   in NEW, READY and RUNNING it only sets MUST_CANCEL, which the next step or the next suspension honours.
+ *   Invariant: a Task that is not done is RUNNING and has no `wait`, or in the ready list with asyncio__ready_wait, or
+ *   it has another `wait`, which will put it there. Only asyncio__wake moves it from the last to the second. cancel() in
+ *   WAITING goes to `wait->cancel`; in NEW, READY and RUNNING it only sets MUST_CANCEL, which the next step or the next
+ *   suspension honours.
  *
  * Lifetime, in three lines
  *
@@ -182,14 +183,35 @@ static inline void asyncio_describe(asyncio_coro *coro, asyncio_frame_info *info
 
 /* ---- Task ---- */
 
+static inline void asyncio__ready_detach(asyncio_task *task)
+{
+    asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
+}
+
+/* Too early for a running or ready task. Its slot, which it does not need now, keeps the message: where the result will
+ * stand there may be one already. */
+static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
+{
+    task->wait.slot.message = msg;
+    task->future.flags |= ASYNCIO__MESSAGE;
+    return false;
+}
+
+static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel, "ready"};
+
+/* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
+ASYNCIO__HOT void asyncio__make_ready(asyncio_task *task, int err)
+{
+    task->future.err = (int16_t)err;
+    task->wait.node.wait = &asyncio__ready_wait;
+    asyncio__ready_push(asyncio__core_of(task->future.loop), &task->wait.node);
+}
+
 /* Puts a task that waits into the ready list, with the outcome of its await. */
 ASYNCIO__HOT void asyncio__wake(asyncio_task *task, int err, asyncio_value value)
 {
     asyncio__root_of(task)->awaiter->value = value;
-    task->future.err = (int16_t)err;
-    task->future.flags |= ASYNCIO__READY;
-    task->wait.node.wait = NULL;
-    asyncio__ready_push(asyncio__core_of(task->future.loop), &task->wait.node);
+    asyncio__make_ready(task, err);
 }
 
 static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *future)
@@ -217,7 +239,20 @@ static const asyncio__wait asyncio__future_wait = {NULL, asyncio__task_woken, as
 static const asyncio__wait asyncio__task_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
                                                  asyncio__future_pass_cancel, "waiting for a Task"};
 
-/* Cancels what a WAITING task waits for. False: it cannot be cancelled any more. */
+/* The message of a pending cancel(). Without a slot of its own it is lost to a result that is on its way out. */
+static inline asyncio_value asyncio__cancel_message(asyncio_task *task)
+{
+    if (task->future.flags & ASYNCIO__MESSAGE)
+        return task->wait.slot.message;
+    return asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING ? 0 : task->future.value;
+}
+
+static inline void asyncio__cancel_over(asyncio_task *task)
+{
+    task->future.flags &= (uint16_t)~(ASYNCIO__MUST_CANCEL | ASYNCIO__MESSAGE);
+}
+
+/* Cancels what a task waits for. False: it cannot be cancelled any more, or waits for its turn only. */
 static inline bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
 {
     if (task->wait.node.wait->cancel != NULL)
@@ -227,11 +262,21 @@ static inline bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
     return true;
 }
 
-/* Makes the running task wait. False: it waits already, for an earlier primitive's status was never awaited. */
+/* An earlier primitive's status was never awaited: the running task leaves what it waits in. */
+ASYNCIO__COLD void asyncio__forget_wait(asyncio_task *task)
+{
+    task->wait.node.wait->detach(task);
+    task->wait.node.wait = NULL;
+    task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE;
+}
+
+/* Makes the running task wait. False: it waited already, for an earlier primitive's status was never awaited. */
 ASYNCIO__HOT bool asyncio__arm(asyncio_task *task, const asyncio__wait *wait)
 {
-    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL || (task->future.flags & ASYNCIO__READY)))
+    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL)) {
+        asyncio__forget_wait(task);
         return false;
+    }
     task->wait.node.wait = wait;
     return true;
 }
@@ -247,11 +292,11 @@ ASYNCIO__HOT asyncio_status asyncio__status(int code, asyncio_value value)
 /* Into the ready list at once, with this outcome of the await: sleep(0), and errors that Python throws a tick later. */
 ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
 {
-    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL || (task->future.flags & ASYNCIO__READY)))
+    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL)) {
+        asyncio__forget_wait(task);
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
-    task->future.err = (int16_t)err;
-    task->future.flags |= ASYNCIO__READY;
-    asyncio__ready_push(asyncio__core_of(task->future.loop), &task->wait.node);
+    }
+    asyncio__make_ready(task, err);
     return asyncio__status(ASYNCIO__PENDING, 0);
 }
 
@@ -260,10 +305,14 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
 {
     asyncio_future *future = &task->future;
     unsigned flags = 0;
+    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL))
+        asyncio__forget_wait(task);
     if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED))) {
-        if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0)
-            err = ASYNCIO_ECANCELLED; /* the message stands in future->value already */
-        future->flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
+        if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0) {
+            err = ASYNCIO_ECANCELLED;
+            future->value = asyncio__cancel_message(task);
+        }
+        asyncio__cancel_over(task);
         if (future->flags & ASYNCIO__WATCHED)
             asyncio__core_of(future->loop)->watched(task);
     }
@@ -285,61 +334,76 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
     asyncio__future_unhold(future);
 }
 
-/* Runs the frames of a task from the innermost out until one suspends or the root ends. */
-ASYNCIO__HOT void asyncio__step_frames(asyncio_task *task, asyncio_coro *coro, int err)
+/* A step ended in a suspension: a cancel() that came during the step goes to what is waited for now. */
+ASYNCIO__COLD void asyncio__suspended(asyncio_task *task)
+{
+    if (task->wait.node.wait->wake != NULL) /* its slot is in use again */
+        task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE;
+    if (asyncio__cancel_wait(task, asyncio__cancel_message(task)))
+        asyncio__cancel_over(task);
+}
+
+/* A frame ended: goes on with the frames that await it, until one suspends or the root ends. */
+ASYNCIO__NOINLINE void asyncio__step_out(asyncio_task *task, asyncio_coro *coro, int err)
 {
     asyncio_coro *root = asyncio__root_of(task);
-    for (;;) {
+    while (coro != root) {
         asyncio_coro *awaiter = coro->awaiter;
-        err = coro->resume(coro, task, err);
-        if (err == ASYNCIO__PENDING) {
-            if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL) && task->wait.node.wait != NULL &&
-                asyncio__cancel_wait(task, task->future.value))
-                task->future.flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
-            return;
-        }
-        if (coro == root)
-            break;
         if (coro->flags & ASYNCIO__FRAME_HEAP)
             asyncio__core_of(task->future.loop)->free(asyncio__task_of(coro));
         coro = awaiter;
+        err = coro->resume(coro, task, err);
+        if (err == ASYNCIO__PENDING) {
+            if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL))
+                asyncio__suspended(task);
+            return;
+        }
     }
     asyncio__task_done(task, err);
 }
 
-/* A pending cancel() is delivered instead of what the task was woken with. True: the body must not run at all. */
-ASYNCIO__COLD bool asyncio__step_cancelled(asyncio_task *task, asyncio_coro *coro, int *err)
+ASYNCIO__HOT void asyncio__step_in(asyncio_task *task, asyncio_coro *coro, int err)
 {
-    task->future.flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
-    if (*err != ASYNCIO_ECANCELLED) {
-        *err = ASYNCIO_ECANCELLED;
-        coro->value = coro->flags & ASYNCIO__FRAME_RETURNING ? 0 : task->future.value;
-    }
-    return coro->state == 0;
+    err = coro->resume(coro, task, err);
+    if (ASYNCIO__UNLIKELY(err != ASYNCIO__PENDING))
+        asyncio__step_out(task, coro, err);
+    else if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL))
+        asyncio__suspended(task);
 }
 
-/* One step of a task: what CPython's Task.__step does. */
-ASYNCIO__HOT void asyncio__step(asyncio_task *task, int err)
+/* A pending cancel() is delivered instead of what the task was woken with. Before its first step the body does not run. */
+ASYNCIO__COLD void asyncio__step_cancelled(asyncio_task *task, asyncio_coro *coro, int err)
 {
-    asyncio__core *core = asyncio__core_of(task->future.loop);
-    asyncio_coro *coro = asyncio__root_of(task)->awaiter;
-    asyncio_task *previous = core->current;
-    core->current = task;
-    task->future.flags &= (uint16_t)~ASYNCIO__READY;
-    if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL) && asyncio__step_cancelled(task, coro, &err))
-        asyncio__task_done(task, err);
+    if (err != ASYNCIO_ECANCELLED)
+        coro->value = asyncio__cancel_message(task);
+    asyncio__cancel_over(task);
+    if (coro->state == 0)
+        asyncio__task_done(task, ASYNCIO_ECANCELLED);
     else
-        asyncio__step_frames(task, coro, err);
-    core->current = previous;
+        asyncio__step_in(task, coro, ASYNCIO_ECANCELLED);
+}
+
+/* One step of a task: what CPython's Task.__step does. The caller resets `current`. */
+ASYNCIO__HOT void asyncio__step(asyncio__core *core, asyncio_task *task, int err)
+{
+    asyncio_coro *coro = asyncio__root_of(task)->awaiter;
+    core->current = task;
+    task->wait.node.wait = NULL;
+    if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL))
+        asyncio__step_cancelled(task, coro, err);
+    else
+        asyncio__step_in(task, coro, err);
 }
 
 /* Runs the node that was popped from the ready list. */
-ASYNCIO__HOT void asyncio__run_node(asyncio__node *node)
+ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node)
 {
-    if (node->wait == NULL)
-        asyncio__step(asyncio__node_task(node), asyncio__node_task(node)->future.err);
-    else
+    if (ASYNCIO__LIKELY(node->wait->run == NULL)) {
+        asyncio__step(core, asyncio__node_task(node), asyncio__node_task(node)->future.err);
+    } else {
+        core->current = NULL;
         node->wait->run(node);
+    }
 }
 
 /*
@@ -359,10 +423,11 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
         return false;
     if (future->cancelling < UINT16_MAX)
         future->cancelling++;
-    if (task->wait.node.wait != NULL && !(future->flags & ASYNCIO__READY) &&
-        asyncio__cancel_wait(task, (asyncio_value)msg))
+    if (task->wait.node.wait != NULL && asyncio__cancel_wait(task, (asyncio_value)msg))
         return true;
     future->flags |= ASYNCIO__MUST_CANCEL;
+    if (task->wait.node.wait == NULL)
+        (void)asyncio__ready_cancel(task, (asyncio_value)msg);
     if (!(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING)) /* else a result waits there for FINALLY to end */
         future->value = (asyncio_value)msg;
     return true;
@@ -379,7 +444,7 @@ static inline int asyncio_task_cancelling(const asyncio_task *task) { return tas
 static inline int asyncio_task_uncancel(asyncio_task *task)
 {
     if (task->future.cancelling > 0 && --task->future.cancelling == 0)
-        task->future.flags &= (uint16_t)~ASYNCIO__MUST_CANCEL;
+        asyncio__cancel_over(task);
     return task->future.cancelling;
 }
 
@@ -500,7 +565,13 @@ ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, c
 }
 
 /* Out of line: an eager start happens deep inside another task's step. */
-ASYNCIO__COLD void asyncio__step_now(asyncio_task *task) { asyncio__step(task, 0); }
+ASYNCIO__COLD void asyncio__step_now(asyncio_task *task)
+{
+    asyncio__core *core = asyncio__core_of(task->future.loop);
+    asyncio_task *previous = core->current;
+    asyncio__step(core, task, 0);
+    core->current = previous;
+}
 
 ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, const asyncio_task_options *options)
 {
@@ -576,8 +647,7 @@ static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const
     if (ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running)) {
         asyncio__step_now(task);
     } else {
-        task->future.flags |= ASYNCIO__READY;
-        asyncio__ready_push(core, &task->wait.node);
+        asyncio__make_ready(task, 0);
     }
     return 0;
 }
@@ -681,9 +751,7 @@ ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
     if (!(task->future.flags & ASYNCIO__QUIET))
         asyncio__report(&task->future, "Task was destroyed but it is pending!");
     asyncio__tasks_remove(&core->tasks, task);
-    if (task->future.flags & ASYNCIO__READY)
-        asyncio__ready_remove(core, &task->wait.node);
-    else if (task->wait.node.wait != NULL)
+    if (task->wait.node.wait != NULL)
         task->wait.node.wait->detach(task);
     asyncio__waiters_drop(&task->future);
     while (coro != root) {
@@ -692,7 +760,7 @@ ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
             core->free(asyncio__task_of(coro));
         coro = awaiter;
     }
-    task->future.flags = (uint16_t)((task->future.flags & ~ASYNCIO__READY) | ASYNCIO__DONE | ASYNCIO__CANCELLED);
+    task->future.flags = (uint16_t)(task->future.flags | ASYNCIO__DONE | ASYNCIO__CANCELLED);
     task->future.err = ASYNCIO_ECANCELLED;
     if (task->future.flags & ASYNCIO__HEAP)
         core->free(task);

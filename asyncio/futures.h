@@ -86,6 +86,7 @@
 #endif
 
 #if defined(__GNUC__) && !defined(__TINYC__)
+#define ASYNCIO__LIKELY(x) __builtin_expect(!!(x), 1)
 #define ASYNCIO__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define ASYNCIO__COLD static __attribute__((unused, noinline, cold))
 #define ASYNCIO__NOINLINE static __attribute__((unused, noinline))
@@ -96,6 +97,7 @@
 #endif
 #define ASYNCIO__NODISCARD __attribute__((warn_unused_result))
 #else
+#define ASYNCIO__LIKELY(x) (x)
 #define ASYNCIO__UNLIKELY(x) (x)
 #define ASYNCIO__COLD static inline
 #define ASYNCIO__HOT static inline
@@ -189,10 +191,11 @@ struct asyncio_coro {
 #define ASYNCIO__FRAME_ROOM 2u      /* a Task stands in front of it */
 #define ASYNCIO__FRAME_RETURNING 4u /* a return or an error is on its way out */
 
-/* How a node of the ready list behaves. Compared with NULL only: each translation unit has copies of its own. */
+/* How a node of the ready list or of a list of waiters behaves. Never compared with another: each translation unit has
+ * copies of its own. */
 typedef struct asyncio__node asyncio__node;
 typedef struct asyncio__wait {
-    void (*run)(asyncio__node *node);                          /* its turn has come */
+    void (*run)(asyncio__node *node);                          /* its turn has come; NULL: a task to be stepped */
     void (*wake)(asyncio__node *node, asyncio_future *future); /* its Future is done; or, with NULL, its time has come */
     void (*detach)(asyncio_task *task);                        /* leave whatever list it waits in; NULL: no task */
     bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: detach, then wake with ASYNCIO_ECANCELLED */
@@ -201,7 +204,7 @@ typedef struct asyncio__wait {
 
 struct asyncio__node {
     asyncio__node *next, *prev;
-    const asyncio__wait *wait; /* NULL in the ready list: a task to be stepped */
+    const asyncio__wait *wait; /* NULL: a task that runs or is done */
 };
 
 /* A node that can wait for a deadline or for an object. */
@@ -210,6 +213,7 @@ typedef struct asyncio__timer {
     union {
         asyncio_time when;
         void *object;
+        asyncio_value message; /* of a cancel() that is to come, see ASYNCIO__MESSAGE */
     } slot;
 } asyncio__timer;
 
@@ -229,12 +233,12 @@ struct asyncio_future {
 #define ASYNCIO__UNREAD 4u /* an error that nobody has looked at */
 #define ASYNCIO__TASK 8u   /* it is the head of a Task */
 #define ASYNCIO__HEAP 16u
-#define ASYNCIO__READY 32u       /* in the ready list */
 #define ASYNCIO__MUST_CANCEL 64u /* cancel() came while it was not waiting */
 #define ASYNCIO__KEPT 128u       /* somebody asked for a pointer: report an unread error at release, not at the end */
 #define ASYNCIO__QUIET 256u      /* the library's own: no report when destroyed unfinished */
 #define ASYNCIO__NAMED 512u
 #define ASYNCIO__WATCHED 2048u /* run()'s shutdown waits for it */
+#define ASYNCIO__MESSAGE 4096u /* that cancel()'s message lies in the wait's slot */
 #define ASYNCIO__LISTED 1024u /* done, but held: in the loop's list of what its close frees */
 
 /* The part of a Task that stands in front of its coroutine's frame. */
@@ -435,31 +439,49 @@ ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
 
 /* ---- Ready list ---- */
 
+/* The head's `prev` and the tail's `next` are stale by design: a switch from task to task has no store to spare. */
 ASYNCIO__HOT void asyncio__ready_push(asyncio__core *core, asyncio__node *node)
 {
-    node->next = NULL;
-    node->prev = core->tail;
-    if (core->tail != NULL)
-        core->tail->next = node;
+    asyncio__node *tail = core->tail;
+    core->tail = node;
+    node->prev = tail;
+    if (ASYNCIO__LIKELY(tail != NULL))
+        tail->next = node;
     else
         core->head = node;
-    core->tail = node;
 }
 
-/* Takes a node out of the middle. The head's own `prev` is stale by design: popping does not touch the new head. */
-static inline void asyncio__ready_remove(asyncio__core *core, asyncio__node *node)
+/* Takes out the head while an iteration runs, which ends at `last`: only there the list can become empty. */
+ASYNCIO__HOT asyncio__node *asyncio__ready_pop(asyncio__core *core)
 {
-    bool first = node == core->head;
-    if (first)
+    asyncio__node *node = core->head;
+    if (node != core->last) {
+        core->head = node->next;
+        return node;
+    }
+    core->last = NULL;
+    if (node != core->tail)
         core->head = node->next;
     else
-        node->prev->next = node->next;
-    if (node->next != NULL)
-        node->next->prev = node->prev;
+        core->head = core->tail = NULL;
+    return node;
+}
+
+/* Takes a node out of the middle. */
+static inline void asyncio__ready_remove(asyncio__core *core, asyncio__node *node)
+{
+    asyncio__node *before = node == core->head ? NULL : node->prev;
+    asyncio__node *after = node == core->tail ? NULL : node->next;
+    if (before != NULL)
+        before->next = after;
     else
-        core->tail = first ? NULL : node->prev;
+        core->head = after;
+    if (after != NULL)
+        after->prev = before;
+    else
+        core->tail = before;
     if (core->last == node)
-        core->last = first ? NULL : node->prev;
+        core->last = before;
 }
 
 /* ---- Doubly linked lists whose head's prev is the last: a Future's waiters ---- */
