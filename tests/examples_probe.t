@@ -20,7 +20,7 @@ my $sanitize = '-g -fsanitize=address,undefined -fno-sanitize-recover=all';
 # Every run below is checked for leaks where the compiler can do it.
 my $sanitized = system("$cc $sanitize $strict -I. examples/probe.c -o $probe 2>$dir/err") == 0
     && system("$probe --help >/dev/null 2>&1") == 0;
-is system("$cc $strict -I. examples/probe.c -o $probe"), 0, 'it compiles' if !$sanitized;
+BAIL_OUT('examples/probe.c does not compile') if !$sanitized && system("$cc $strict -I. examples/probe.c -o $probe") != 0;
 diag 'without sanitizers' if !$sanitized;
 $ENV{ASAN_OPTIONS} = 'exitcode=99';
 $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1';
@@ -140,12 +140,35 @@ SKIP: {
 }
 {
     my ($status, $out) = probe("localhost:$open_port");
-    is "$status " . join('', rows($out)), "0 localhost:$open_port 127.0.0.1 open",
-        'localhost is open if one of its addresses is';
+    is "$status " . join('', rows($out)), "0 localhost:$open_port 127.0.0.1 open", 'a name';
     my $name = 'x' x 70;    # longer than a name's part can be: nobody is asked
     ($status, $out) = probe("$name:80", "127.0.0.1:$open_port");
     like $out, qr/^$name:80 +- +\w.*\S +-$/m, 'a name that does not resolve has a text and no address';
     is_deeply [$status, (rows($out))[1]], [1, "127.0.0.1:$open_port 127.0.0.1 open"], '... is down: 1; the next is probed';
+}
+
+# A name with two addresses: a getaddrinfo of the test's own puts 127.0.0.2, where nobody listens, in front.
+SKIP: {
+    socket(my $second, PF_INET, SOCK_STREAM, 0) or die;
+    skip 'no 127.0.0.2', 3 if !bind($second, sockaddr_in(0, inet_aton('127.0.0.2')));
+    open my $file, '>', "$dir/lookup.c" or die;
+    print $file <<'END';
+#define _DEFAULT_SOURCE 1
+#include <netdb.h>
+int lookup(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found);
+int lookup(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+    int err = getaddrinfo("127.0.0.2", port, hints, found);
+    return err != 0 ? err : getaddrinfo(host, port, hints, &(*found)->ai_next);
+}
+END
+    close $file;
+    is system("$cc -Dgetaddrinfo=lookup -I. -c examples/probe.c -o $dir/two.o && $cc -c $dir/lookup.c -o $dir/lookup.o"
+              . " && $cc $dir/two.o $dir/lookup.o -o $dir/two"), 0, 'built with two addresses a name';
+    my ($status, $out) = run('', "$dir/two", "127.0.0.1:$open_port");
+    is "$status " . join('', rows($out)), "0 127.0.0.1:$open_port 127.0.0.1 open", 'open if the second address is';
+    ($status, $out) = run('', "$dir/two", "127.0.0.1:$closed_port");
+    is "$status " . join('', rows($out)), "1 127.0.0.1:$closed_port 127.0.0.1 refused", 'refused by both';
 }
 
 # Standard input.
@@ -257,7 +280,9 @@ SKIP: {
     skip 'no silent port on this system', 4 if !defined $quiet_port;
     my ($first, $first_port) = listening();
     my $pid = start('', $probe, '-j1', '-t30', map { "127.0.0.1:$_" } $first_port, $quiet_port, $open_port);
-    accept(my $peer, $first) or die;
+    my $bits = '';
+    vec($bits, fileno($first), 1) = 1;
+    select($bits, undef, undef, 20);    # the first probe has come
     sleep 0.3;
     my $before = time;
     kill 'INT', $pid;
