@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#if !ASYNCIO_THREADS
+#error "this compiler has no thread-local storage: one loop at a time"
+#endif
+
 #define THREADS 4
 
 /* What a thread is given and gives back. */

@@ -214,16 +214,18 @@ static void read_targets(struct probe *probe, char **arguments, int count)
         fail("input", "no targets");
 }
 
-/* A whole number or, with `whole` false, any number from low to high; else the program ends. */
+/* A number from low to high, a whole one if `whole`; else the program ends. */
 static double number_option(const char *option, const char *text, double low, double high, bool whole)
 {
     char *end;
     double number = strtod(text, &end);
-    if (end != text && *end == '\0' && number >= low && number <= high && (!whole || number == (double)(int)number))
-        return number;
-    fprintf(stderr, "probe: %s: not a%s number from %g to %g: %s\nTry 'probe --help'.\n", option, whole ? " whole" : "",
-            low, high, text);
-    exit(EXIT_USAGE);
+    bool valid = end != text && *end == '\0' && number >= low && number <= high;
+    if (!valid || (whole && number != (double)(int)number)) {
+        fprintf(stderr, "probe: %s: not a%s number from %g to %g: %s\nTry 'probe --help'.\n", option,
+                whole ? " whole" : "", low, high, text);
+        exit(EXIT_USAGE);
+    }
+    return number;
 }
 
 /* Returns the index of the first argument that is no option. */
