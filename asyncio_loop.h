@@ -429,7 +429,7 @@ static inline void asyncio__shared_run(asyncio__node *node)
 }
 
 /* No `wake`: it can be neither a timer nor a done callback, and by this asyncio_handle_cancel knows it. */
-static const asyncio__wait asyncio__shared_kind = {asyncio__shared_run, NULL, NULL, NULL, "callback"};
+static const asyncio__wait asyncio__shared_kind = {asyncio__shared_run, NULL, NULL, NULL, "callback", false};
 
 static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback,
                                                void *arg)
@@ -509,7 +509,7 @@ static inline void asyncio__sleep_due_detach(asyncio_task *task)
     asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
 }
 static const asyncio__wait asyncio__sleep_due = {asyncio__sleep_over, NULL, asyncio__sleep_due_detach, NULL,
-                                                 "waiting in sleep"};
+                                                 "waiting in sleep", false};
 static inline void asyncio__sleep_fire(asyncio__node *node, asyncio_future *future)
 {
     (void)future;
@@ -521,7 +521,7 @@ static inline void asyncio__sleep_detach(asyncio_task *task)
     asyncio__timers_remove(&task->future.loop->timers, &task->wait);
 }
 static const asyncio__wait asyncio__sleep_wait = {NULL, asyncio__sleep_fire, asyncio__sleep_detach, NULL,
-                                                  "waiting in sleep"};
+                                                  "waiting in sleep", false};
 
 ASYNCIO__COLD asyncio_status asyncio__sleep_until(asyncio_task *task, asyncio_time when)
 {

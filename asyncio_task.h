@@ -197,7 +197,7 @@ static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
     return false;
 }
 
-static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel, "ready"};
+static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel, "ready", false};
 
 /* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
 ASYNCIO__HOT void asyncio__make_ready(asyncio_task *task, int err)
@@ -235,9 +235,36 @@ static inline bool asyncio__future_pass_cancel(asyncio_task *task, asyncio_value
 }
 
 static const asyncio__wait asyncio__future_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
-                                                   asyncio__future_pass_cancel, "waiting for a Future"};
+                                                   asyncio__future_pass_cancel, "waiting for a Future", true};
 static const asyncio__wait asyncio__task_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
-                                                 asyncio__future_pass_cancel, "waiting for a Task"};
+                                                 asyncio__future_pass_cancel, "waiting for a Task", true};
+
+/* The unfinished Task that a task waits for, if that is what it waits for. */
+static inline asyncio_task *asyncio__awaited_task(asyncio_task *task)
+{
+    asyncio_future *future;
+    if (task->wait.node.wait == NULL || !task->wait.node.wait->future)
+        return NULL;
+    future = (asyncio_future *)task->wait.slot.object;
+    return future->flags & ASYNCIO__TASK ? (asyncio_task *)(void *)future : NULL;
+}
+
+/* Whether following what tasks wait for runs into a circle. The anchor moves up at every power of two, so that every
+ * circle meets it. */
+static inline bool asyncio__awaits_circle(asyncio_task *task)
+{
+    asyncio_task *anchor = task;
+    unsigned long steps = 0, until = 2;
+    while ((task = asyncio__awaited_task(task)) != NULL) {
+        if (task == anchor)
+            return true;
+        if (++steps == until) {
+            anchor = task;
+            until *= 2;
+        }
+    }
+    return false;
+}
 
 /* The message of a pending cancel(). Without a slot of its own it is lost to a result that is on its way out. */
 static inline asyncio_value asyncio__cancel_message(asyncio_task *task)
@@ -412,17 +439,34 @@ ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node)
  *   msg        not copied; NULL for none. It is the detail of the error, and of whoever awaits the task.
  *   Suspends   never; delivered in the task's next step at the earliest
  *   Returns    true if it will be delivered; false if the task is done. True promises nothing: the task may catch it.
- *   Cost       O(depth of tasks awaiting tasks): the request goes down to what is awaited at the bottom.
+ *   Cost       O(depth of tasks awaiting tasks): the request goes down to what is awaited at the bottom. Tasks that
+ *              await each other in a circle have no bottom: the one that is cancelled is woken itself.
  *   Source     tasks.py:Task.cancel. Before its first step the body never runs, not even its FINALLY.
  */
+static inline void asyncio__cancel_counted(asyncio_task *task)
+{
+    if (task->future.cancelling < UINT16_MAX)
+        task->future.cancelling++;
+}
+
 static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
 {
-    asyncio_future *future = &task->future;
-    future->flags &= (uint16_t)~ASYNCIO__UNREAD;
-    if (future->flags & ASYNCIO__DONE)
+    asyncio_task *awaited = asyncio__awaited_task(task);
+    asyncio_future *future;
+    task->future.flags &= (uint16_t)~ASYNCIO__UNREAD;
+    if (task->future.flags & ASYNCIO__DONE)
         return false;
-    if (future->cancelling < UINT16_MAX)
-        future->cancelling++;
+    asyncio__cancel_counted(task);
+    if (awaited != NULL && asyncio__awaits_circle(task)) { /* nobody at the bottom to ask: this one is woken at once */
+        task->wait.node.wait->detach(task);
+        asyncio__wake(task, ASYNCIO_ECANCELLED, (asyncio_value)msg);
+        return true;
+    }
+    for (; awaited != NULL; awaited = asyncio__awaited_task(task)) {
+        task = awaited;
+        asyncio__cancel_counted(task);
+    }
+    future = &task->future;
     if (task->wait.node.wait != NULL && asyncio__cancel_wait(task, (asyncio_value)msg))
         return true;
     future->flags |= ASYNCIO__MUST_CANCEL;

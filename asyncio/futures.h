@@ -200,6 +200,7 @@ typedef struct asyncio__wait {
     void (*detach)(asyncio_task *task);                        /* leave whatever list it waits in; NULL: no task */
     bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: detach, then wake with ASYNCIO_ECANCELLED */
     const char *what;                                          /* for the deadlock report */
+    bool future;                                               /* slot.object is the Future it waits for */
 } asyncio__wait;
 
 struct asyncio__node {
@@ -610,7 +611,7 @@ static inline void asyncio__handle_wake(asyncio__node *node, asyncio_future *fut
     asyncio__handle_queue(future != NULL ? future->loop : handle->of.loop, handle);
 }
 
-static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL, NULL, "callback"};
+static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL, NULL, "callback", false};
 
 /* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. */
 static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle, size_t size)

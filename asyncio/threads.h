@@ -91,7 +91,7 @@ static inline void asyncio__concurrent_closed(asyncio__node *node)
     asyncio_coro_close(future->loop, future->root);
     asyncio__concurrent_settle(future, ASYNCIO_ECLOSED, 0);
 }
-static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread"};
+static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread", false};
 
 static inline void asyncio__concurrent_cancel(void *arg)
 {

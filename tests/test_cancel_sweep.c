@@ -260,8 +260,82 @@ TEST(test_cancel_socket_operations_at_every_iteration)
     CHECK(hits > 20);
 }
 
+#define CHAIN 100000
+static asyncio_task *chain[CHAIN];
+
+/* Awaits the task before it, the first one the last: a circle, unless that one sleeps. */
+ASYNC(link, int i; bool closed;)
+{
+    ASYNC_BEGIN;
+    entered++;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    if (self->i == 0 && !self->closed)
+        ASYNC_AWAIT(asyncio_sleep(1000));
+    ASYNC_AWAIT(chain[self->i > 0 ? self->i - 1 : CHAIN - 1]);
+    ASYNC_FINALLY;
+    left++;
+    ASYNC_END;
+}
+
+ASYNC(cancel_chain, bool closed; int i; int err; const char *msg;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < CHAIN; self->i++)
+        asyncio_create_task(ASYNC_NEW(link, .i = self->i, .closed = self->closed), .into = &chain[self->i]);
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_AWAIT(asyncio_sleep(0));
+    CHECK(asyncio_task_cancel(chain[CHAIN / 2], "round"));
+    ASYNC_CATCH_INTO(self->err, self->msg, chain[CHAIN - 1]);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    CHECK_STR(self->msg, "round");
+    ASYNC_AWAIT(asyncio_sleep(1)); /* in a circle the second half ends after the first */
+    for (self->i = 0; self->i < CHAIN; self->i++) {
+        CHECK(asyncio_task_cancelled(chain[self->i]));
+        asyncio_task_release(chain[self->i]);
+    }
+    ASYNC_END;
+}
+
+TEST(test_cancel_goes_down_a_long_chain_of_tasks)
+{
+    entered = left = 0;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(cancel_chain, .closed = false), .port = &asyncio_virtual_port), 0);
+    CHECK_EQ(entered, CHAIN);
+    CHECK_EQ(left, CHAIN);
+    CHECK_EQ(blocks, 0);
+}
+
+TEST(test_cancel_opens_a_circle_of_tasks)
+{
+    entered = left = 0;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(cancel_chain, .closed = true), .port = &asyncio_virtual_port), 0);
+    CHECK_EQ(left, CHAIN);
+    CHECK_EQ(blocks, 0);
+}
+
+ASYNC(circle_forgotten)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_NEW(link, .i = 1), .into = &chain[1]);
+    asyncio_create_task(ASYNC_NEW(link, .i = 2), .into = &chain[2]);
+    chain[0] = chain[2];
+    ASYNC_AWAIT(chain[1]);
+    ASYNC_END;
+}
+
+TEST(test_deadlocked_circle_is_reported_and_taken_apart)
+{
+    entered = left = 0;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(circle_forgotten), .port = &asyncio_virtual_port, .quiet = true), ASYNCIO_EDEADLOCK);
+    CHECK_EQ(left, 2);
+    CHECK_EQ(blocks, 0);
+}
+
 int main(void)
 {
+    RUN(test_cancel_goes_down_a_long_chain_of_tasks);
+    RUN(test_cancel_opens_a_circle_of_tasks);
+    RUN(test_deadlocked_circle_is_reported_and_taken_apart);
     RUN(test_cancel_coroutines_and_blocks_at_every_iteration);
     RUN(test_cancel_waiters_of_tasks_and_futures_at_every_iteration);
     RUN(test_cancel_socket_operations_at_every_iteration);
