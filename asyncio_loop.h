@@ -344,10 +344,12 @@ static inline void asyncio_handle_cancel(asyncio_handle *handle)
     }
     loop = handle->flags & ASYNCIO__HANDLE_DONE ? NULL : handle->of.loop;
     if (handle->flags & ASYNCIO__HANDLE_DONE) {
-        if (handle->flags & ASYNCIO__HANDLE_LISTED)
+        if (handle->flags & ASYNCIO__HANDLE_LISTED) {
             asyncio__list_remove(&handle->of.future->waiters, &handle->timer.node);
-        else if (handle->flags & ASYNCIO__HANDLE_QUEUED)
+            asyncio__future_left(handle->of.future);
+        } else if (handle->flags & ASYNCIO__HANDLE_QUEUED) {
             loop = handle->of.future->loop;
+        }
     } else if (handle->flags & ASYNCIO__HANDLE_LISTED) {
         asyncio__timers_remove(&loop->timers, &handle->timer);
     }

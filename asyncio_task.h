@@ -225,8 +225,7 @@ static inline void asyncio__future_detach(asyncio_task *task)
 {
     asyncio_future *future = (asyncio_future *)task->wait.slot.object;
     asyncio__list_remove(&future->waiters, &task->wait.node);
-    if (future->holds == 0 && future->waiters == NULL && (future->flags & ASYNCIO__HEAP))
-        asyncio__core_of(future->loop)->free(future);
+    asyncio__future_left(future);
 }
 
 static inline bool asyncio__future_pass_cancel(asyncio_task *task, asyncio_value msg)

@@ -569,6 +569,14 @@ static inline void asyncio__future_unhold(asyncio_future *future)
         asyncio__future_forget(future);
 }
 
+/* Nobody waits for it any more: if nobody holds it either, it was kept for those only. */
+static inline void asyncio__future_left(asyncio_future *future)
+{
+    if (ASYNCIO__UNLIKELY(future->holds == 0) && future->waiters == NULL &&
+        (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD)))
+        asyncio__future_forget(future);
+}
+
 static inline int asyncio__future_hold(asyncio_future *future)
 {
     if (future->holds < UINT16_MAX)
@@ -668,6 +676,7 @@ static inline void asyncio__future_settle(asyncio_future *future, unsigned flags
         node->wait->wake(node, future);
         node = next;
     }
+    asyncio__future_left(future);
 }
 
 /*
