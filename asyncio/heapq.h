@@ -104,9 +104,11 @@ typedef struct asyncio__timers {
 } asyncio__timers;
 
 #if defined(__GNUC__) && !defined(__TINYC__)
+#define ASYNCIO__PREFETCH(address) __builtin_prefetch(address)
 static inline unsigned asyncio__lowest_bit(uint64_t bits) { return (unsigned)__builtin_ctzll(bits); }
 static inline unsigned asyncio__highest_bit(uint64_t bits) { return 63u - (unsigned)__builtin_clzll(bits); }
 #else
+#define ASYNCIO__PREFETCH(address) ((void)(address))
 static inline unsigned asyncio__lowest_bit(uint64_t bits)
 {
     unsigned n = 0;
@@ -240,6 +242,20 @@ static inline void asyncio__timers_fire(asyncio__timers *timers, asyncio__node *
     }
 }
 
+/* Puts a slot's timers into the slots below. Following `next` waits for the memory at each of them; going back from the
+ * last at the same time fetches the other half meanwhile. Past the middle that walk is useless, but in valid lists. */
+static inline void asyncio__timers_spread(asyncio__timers *timers, asyncio__node *node)
+{
+    asyncio__node *ahead = node;
+    while (node != NULL) {
+        asyncio__node *next = node->next;
+        ahead = ahead->prev;
+        ASYNCIO__PREFETCH(ahead);
+        asyncio__timers_place(timers, asyncio__node_timer(node));
+        node = next;
+    }
+}
+
 /* Wakes every timer that is due at `now`, in order. */
 static inline void asyncio__timers_expire(asyncio__timers *timers, asyncio_time now)
 {
@@ -252,11 +268,7 @@ static inline void asyncio__timers_expire(asyncio__timers *timers, asyncio_time 
             asyncio__timers_fire(timers, node);
             continue;
         }
-        while (node != NULL) {
-            asyncio__node *next = node->next;
-            asyncio__timers_place(timers, asyncio__node_timer(node));
-            node = next;
-        }
+        asyncio__timers_spread(timers, node);
     }
     if (now > timers->base)
         timers->base = now;
