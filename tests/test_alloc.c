@@ -177,7 +177,7 @@ static void quiet(asyncio_loop *self, const asyncio_exception_context *context, 
 }
 static void abandon(void)
 {
-    asyncio_future future;
+    asyncio_future future, *awaited;
     asyncio_task *task = NULL, *other = NULL;
     asyncio_task_options options;
     if (!open_loop())
@@ -188,7 +188,8 @@ static void abandon(void)
     options.into = &task;
     note(asyncio_loop_create_task(&loop, ASYNC_NEW(holder, .future = &future), &options));
     options.into = &other;
-    note(asyncio_loop_create_task(&loop, ASYNC_NEW(holder, .future = task != NULL ? &task->future : &future), &options));
+    awaited = task != NULL ? &task->future : &future;
+    note(asyncio_loop_create_task(&loop, ASYNC_NEW(holder, .future = awaited), &options));
     if (task != NULL)
         note(asyncio_task_add_done_callback(task, NULL, count_done, NULL));
     if (other != NULL)

@@ -190,7 +190,8 @@ TEST(test_equal_deadlines_fire_in_the_order_they_were_armed)
     int i;
     open_loop();
     for (i = 0; i < 8; i++)
-        CHECK_EQ(asyncio_call_at(&loop, &handles[i], ASYNCIO_SECONDS(i == 5 ? 2 : 3), word, (void *)(uintptr_t)names[i]), 0);
+        CHECK_EQ(asyncio_call_at(&loop, &handles[i], i == 5 ? ASYNCIO_SECONDS(2) : ASYNCIO_SECONDS(3), word,
+                                 (void *)(uintptr_t)names[i]), 0);
     CHECK_EQ(asyncio_loop_step(&loop, -1), 0);
     CHECK_LOG("5");
     CHECK_EQ(asyncio_loop_step(&loop, -1), 0);

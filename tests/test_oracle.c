@@ -1,5 +1,5 @@
-/* The scenarios of tests/oracle/scenarios.py in C: same events, in the same iteration, at the same time, as CPython's in
- * tests/oracle/trace.txt. Read the two files side by side; run from anywhere as long as the sources are where they were. */
+/* The scenarios of tests/oracle/scenarios.py in C: the same events, in the same iteration, at the same time, as those
+ * of CPython in tests/oracle/trace.txt. Read the two files side by side; the trace is looked for beside this file. */
 #include "asyncio.h"
 #include <stdarg.h>
 #include "tap.h"

@@ -1,9 +1,9 @@
 /* run() and Runner: results, errors, options, the orderly end, Ctrl-C. After CPython's test_runners.py.
  *
- * Left out of it: arguments of a wrong type (the compiler refuses them), policies and set_event_loop (there is no current
- * loop but the running one), shutdown of asynchronous generators and executors (there are none), context variables kept
- * between runs (a task's context is a pointer that the program hands over), threads in which signals cannot be handled,
- * and what a task's repr() does. */
+ * Left out of it: arguments of a wrong type (the compiler refuses them), policies and set_event_loop (there is no
+ * current loop but the running one), shutdown of asynchronous generators and executors (there are none), context
+ * variables kept between runs (a task's context is a pointer that the program hands over), threads in which signals
+ * cannot be handled, and what a task's repr() does. */
 #include "asyncio.h"
 #include <sys/stat.h>
 #include "tap.h"
@@ -56,8 +56,8 @@ TEST(test_run_return)
 TEST(test_run_raises)
 {
     asyncio_value value = 5;
-    CHECK_EQ(asyncio_run(ASYNC_NEW(give, .err = ENOENT), .port = &asyncio_virtual_port, .quiet = true, .result = &value),
-             ENOENT);
+    CHECK_EQ(asyncio_run(ASYNC_NEW(give, .err = ENOENT), .port = &asyncio_virtual_port, .quiet = true,
+                         .result = &value), ENOENT);
     CHECK_EQ(value, 0);
     CHECK_EQ(asyncio_run(ASYNC_NEW(give, .err = ASYNCIO_ECANCELLED), .port = &asyncio_virtual_port, .quiet = true),
              ASYNCIO_ECANCELLED);

@@ -43,7 +43,7 @@ static void note_fired(asyncio__node *node, asyncio_future *future)
     CHECK(future == NULL);
     fired[fired_count++] = (int)((asyncio__timer *)(void *)node - timers);
 }
-static const asyncio__wait kind = {NULL, note_fired, NULL, NULL, "test"};
+static asyncio__wait kind;
 
 static void start(asyncio_time time)
 {
@@ -57,6 +57,7 @@ static void start(asyncio_time time)
 
 static void arm(int i, asyncio_time when)
 {
+    kind.wake = note_fired;
     timers[i].node.wait = &kind;
     timers[i].slot.when = when;
     asyncio__timers_add(&queue, &timers[i]);
@@ -115,6 +116,9 @@ static bool count_agrees(void)
     return queue.count == count;
 }
 
+/* Time does not run backwards. */
+static asyncio_time latest(asyncio_time time) { return time > now ? time : now; }
+
 /* The time after now by `step`, no later than the end of time. */
 static asyncio_time after(asyncio_time step) { return now > TIME_MAX - step ? TIME_MAX : now + step; }
 
@@ -138,6 +142,7 @@ static asyncio_time random_step(unsigned bits)
 static asyncio_time random_deadline(unsigned bits)
 {
     int other = (int)below(TIMERS);
+    asyncio_time block;
     switch (below(12)) {
     case 0:
         return TIME_MAX;
@@ -152,7 +157,8 @@ static asyncio_time random_deadline(unsigned bits)
     case 6:
         return model[other].when < now && below(2) ? now : model[other].when; /* a tie, armed or not */
     case 7: /* the last or first of a block of 64, 4096, ... */
-        return after((asyncio_time)(((uint64_t)1 << (6u * (1u + below(bits / 6u)))) - 1u) & ~now) - (asyncio_time)below(2);
+        block = (asyncio_time)(((uint64_t)1 << (6u * (1u + below(bits / 6u)))) - 1u);
+        return after(block & ~now) - (asyncio_time)below(2);
     default:
         return after(random_step(bits));
     }
@@ -170,7 +176,7 @@ static bool live(uint32_t seed, unsigned bits)
         switch (below(8)) {
         case 0: /* to the next deadline */
             best = earliest(TIME_MAX);
-            if (best >= 0 && model[best].when < TIME_MAX && !expire_agrees(model[best].when > now ? model[best].when : now))
+            if (best >= 0 && model[best].when < TIME_MAX && !expire_agrees(latest(model[best].when)))
                 return false;
             break;
         case 1: /* just before it */
@@ -198,7 +204,7 @@ static bool live(uint32_t seed, unsigned bits)
             return false;
     }
     while ((steps = earliest(TIME_MAX)) >= 0)
-        if (!next_agrees() || !expire_agrees(model[steps].when > now ? model[steps].when : now))
+        if (!next_agrees() || !expire_agrees(latest(model[steps].when)))
             return false;
     return queue.count == 0 && !asyncio__timers_next(&queue, &now);
 }
@@ -225,7 +231,8 @@ TEST(test_borders_of_digits)
     for (from = 0; from < TIME_BITS; from += 3)
         for (to = from; to < TIME_BITS; to += 3)
             for (a = -1; a <= 1; a++) {
-                asyncio_time begin = (asyncio_time)((uint64_t)1 << from) + a, border = (asyncio_time)((uint64_t)1 << to);
+                asyncio_time begin = (asyncio_time)((uint64_t)1 << from) + a;
+                asyncio_time border = (asyncio_time)((uint64_t)1 << to);
                 start(begin);
                 for (b = -1; b <= 1; b++)
                     arm(1 - b, border + b); /* the latest first */
@@ -237,7 +244,7 @@ TEST(test_borders_of_digits)
                     CHECK(next_agrees());
                     if (model[best].when > now)
                         CHECK(expire_agrees(model[best].when - 1));
-                    CHECK(expire_agrees(model[best].when > now ? model[best].when : now));
+                    CHECK(expire_agrees(latest(model[best].when)));
                 }
                 CHECK_EQ(queue.count, 0);
             }

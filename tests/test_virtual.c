@@ -91,7 +91,8 @@ ASYNC(tickers, asyncio_task *tasks[3]; int i;)
 {
     ASYNC_BEGIN;
     for (self->i = 0; self->i < 3; self->i++)
-        asyncio_create_task(ASYNC_NEW(ticker, .n = 6 / (self->i + 1), .seconds = self->i + 1), .into = &self->tasks[self->i]);
+        asyncio_create_task(ASYNC_NEW(ticker, .n = 6 / (self->i + 1), .seconds = self->i + 1),
+                            .into = &self->tasks[self->i]);
     for (self->i = 0; self->i < 3; self->i++) {
         ASYNC_AWAIT(self->tasks[self->i]);
         asyncio_task_release(self->tasks[self->i]);

@@ -1,6 +1,7 @@
 """Two orders that CPython leaves to chance, made the order of creation: import before any loop is made.
 
-Timers of equal deadlines (a heap compares deadlines only) and asyncio.all_tasks() (a set), which run()'s shutdown uses."""
+Timers of equal deadlines (a heap compares deadlines only) and asyncio.all_tasks() (a set), which run()'s shutdown
+uses."""
 import asyncio
 import itertools
 import weakref
