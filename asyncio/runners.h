@@ -105,13 +105,11 @@ static inline asyncio_loop *asyncio_runner_get_loop(asyncio_runner *runner)
 }
 
 #if ASYNCIO_SELECTORS
-/* Puts SIGINT back; the second time it does nothing. The source that its removal takes away was never counted. */
+/* Puts SIGINT back, unless the program has a handler of its own there by now; the second time it does nothing. */
 static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught)
 {
-    if (!caught || asyncio__signal_table[SIGINT].loop != runner->loop)
-        return;
-    asyncio_loop_add_source(runner->loop);
-    (void)asyncio_remove_signal_handler(runner->loop, SIGINT, NULL);
+    if (caught && asyncio__signal_table[SIGINT].loop == runner->loop && asyncio__signal_table[SIGINT].arg == runner)
+        (void)asyncio_remove_signal_handler(runner->loop, SIGINT, NULL);
 }
 
 /* In the loop, not in signal context. */
@@ -136,7 +134,7 @@ static inline bool asyncio__runner_catch(asyncio_runner *runner)
     if (asyncio_add_signal_handler(runner->loop, SIGINT, asyncio__runner_interrupt, runner) != 0)
         return false;
     asyncio__signal_table[SIGINT].kill_if_stuck = true;
-    asyncio_loop_remove_source(runner->loop);
+    asyncio__signal_count(&asyncio__signal_table[SIGINT], false);
     return true;
 }
 #else

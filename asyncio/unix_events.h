@@ -33,6 +33,7 @@ typedef struct asyncio__signal {
     void *arg;
     volatile sig_atomic_t pending;
     bool kill_if_stuck; /* coming again while still pending, it ends the process as if unhandled */
+    bool counted;       /* among those who may wake the loop */
     asyncio_handle handle;
     struct sigaction before;
 } asyncio__signal;
@@ -106,6 +107,14 @@ static inline bool asyncio__signal_exists(int number)
     return number > 0 && number < ASYNCIO__SIGNALS && sigfillset(&all) == 0 && sigismember(&all, number) == 1;
 }
 
+/* A handler is a reason to wait, unless it is run()'s own. */
+static inline void asyncio__signal_count(asyncio__signal *entry, bool counted)
+{
+    if (entry->counted != counted)
+        entry->loop->sources += counted ? 1u : 0u - 1u;
+    entry->counted = counted;
+}
+
 static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asyncio_callback callback, void *arg)
 {
     struct sigaction action;
@@ -120,8 +129,10 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
     entry->callback = callback;
     entry->arg = arg;
     entry->kill_if_stuck = false;
-    if (entry->loop == loop)
+    if (entry->loop == loop) {
+        asyncio__signal_count(entry, true);
         return 0;
+    }
     entry->pending = 0;
     asyncio__clear(&action, sizeof action);
     action.sa_handler = asyncio__signal_caught;
@@ -134,7 +145,7 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
         entry->loop = NULL;
         return ASYNCIO_ERUNTIME;
     }
-    asyncio_loop_add_source(loop);
+    asyncio__signal_count(entry, true);
     return 0;
 }
 
@@ -149,10 +160,9 @@ static inline int asyncio_remove_signal_handler(asyncio_loop *loop, int number, 
     if (entry->loop != loop)
         return 0;
     (void)sigaction(number, &entry->before, NULL);
-    if (!loop->core.closed) {
+    asyncio__signal_count(entry, false);
+    if (!loop->core.closed)
         asyncio_handle_cancel(&entry->handle);
-        asyncio_loop_remove_source(loop);
-    }
     entry->loop = NULL;
     if (removed != NULL)
         *removed = true;

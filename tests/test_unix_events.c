@@ -263,6 +263,56 @@ TEST(test_without_a_handler_it_is_a_deadlock)
     CHECK_EQ(asyncio_loop_close(&loop), 0);
 }
 
+/* run() has SIGINT while nobody else does. A program that takes it, and gives it back, leaves the count right. */
+ASYNC(own_interrupt, asyncio_future event; asyncio_loop *loop;)
+{
+    ASYNC_BEGIN;
+    self->loop = asyncio_get_running_loop();
+    first_tick = self->loop->ticks;
+    CHECK_EQ(self->loop->sources, 0); /* run()'s handler alone is nothing to wait for */
+    asyncio_future_init(&self->event, NULL);
+    CHECK_EQ(asyncio_add_signal_handler(self->loop, SIGINT, caught, &self->event), 0);
+    CHECK_EQ(self->loop->sources, 1);
+    send_signal(SIGINT);
+    ASYNC_AWAIT(&self->event);
+    CHECK_LOG("2 handler");
+    CHECK(removed(self->loop, SIGINT));
+    CHECK_EQ(self->loop->sources, 0);
+    CHECK(disposition(SIGINT) == SIG_DFL);
+    ASYNC_END;
+}
+ASYNC(takes_interrupt)
+{
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_add_signal_handler(asyncio_get_running_loop(), SIGINT, log_word, TEXT("interrupt")), 0);
+    ASYNC_END;
+}
+ASYNC(own_interrupt_again)
+{
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_get_running_loop()->sources, 1);
+    send_signal(SIGINT);
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_END;
+}
+TEST(test_the_programs_own_SIGINT_under_run)
+{
+    asyncio_runner runner;
+    asyncio_run_options options;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(own_interrupt), .port = &asyncio_virtual_port), 0);
+    asyncio__no_run_options(&options);
+    options.port = &asyncio_virtual_port;
+    asyncio_runner_init(&runner, &options);
+    CHECK_EQ(asyncio_runner_run(&runner, ASYNC_NEW(takes_interrupt), NULL), 0);
+    CHECK(disposition(SIGINT) != SIG_DFL); /* not run()'s, so not run()'s to take away before the loop closes */
+    CHECK_EQ(asyncio_runner_run(&runner, ASYNC_NEW(own_interrupt_again), NULL), 0);
+    CHECK_LOG("interrupt");
+    CHECK_EQ(asyncio_runner_close(&runner), 0);
+    CHECK(disposition(SIGINT) == SIG_DFL);
+}
+
 /* ---- Signal context ---- */
 
 TEST(test_errno_survives)
@@ -323,6 +373,7 @@ int main(void)
     RUN(test_signal_handling_while_selecting);
     RUN(test_a_signal_in_another_thread);
     RUN(test_without_a_handler_it_is_a_deadlock);
+    RUN(test_the_programs_own_SIGINT_under_run);
     RUN(test_errno_survives);
     RUN(test_the_callback_may_do_anything);
     return tap_end();
