@@ -93,7 +93,10 @@ static inline asyncio_time asyncio__seconds(double seconds)
 #define ASYNCIO_SECONDS(seconds) asyncio__seconds((double)(seconds))
 #define ASYNCIO__VALID_SECONDS(seconds) ((double)(seconds) == (double)(seconds)) /* not NaN */
 #else
-#define ASYNCIO_SECONDS(seconds) ((asyncio_time)((seconds) * ASYNCIO_TICKS_PER_SECOND))
+#define ASYNCIO__ROUND(ticks) ((ticks) <= 0 ? (ticks) - 0.5 : (ticks) < 1 ? 1 : (ticks) + 0.5)
+#define ASYNCIO_SECONDS(seconds)                                                                                       \
+    (__builtin_constant_p(seconds) ? (asyncio_time)ASYNCIO__ROUND((seconds) * ASYNCIO_TICKS_PER_SECOND)                \
+                                   : (asyncio_time)((seconds) * ASYNCIO_TICKS_PER_SECOND))
 #define ASYNCIO__VALID_SECONDS(seconds) 1
 #endif
 

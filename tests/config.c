@@ -291,6 +291,19 @@ TEST(test_describe)
     CHECK_EQ(run(ASYNC_AT(&root, describer), NULL), 0);
 }
 
+/* To the nearest tick, at least one; and on every target the same, however exact its floating point is. */
+TEST(test_seconds)
+{
+    int three = 3;
+    CHECK_EQ(ASYNCIO_SECONDS(1.001), ASYNCIO_TICKS_PER_SECOND / 1000 * 1001);
+    CHECK_EQ(ASYNCIO_SECONDS(0.008), ASYNCIO_TICKS_PER_SECOND / 1000 * 8);
+    CHECK_EQ(ASYNCIO_SECONDS(1e-12), 1);
+    CHECK_EQ(ASYNCIO_SECONDS(0), 0);
+    CHECK_EQ(ASYNCIO_SECONDS(-1.001), -(ASYNCIO_TICKS_PER_SECOND / 1000 * 1001));
+    CHECK_EQ(ASYNCIO_SECONDS(2), 2 * ASYNCIO_TICKS_PER_SECOND);
+    CHECK_EQ(ASYNCIO_SECONDS(three), 3LL * ASYNCIO_TICKS_PER_SECOND);
+}
+
 /* What an option leaves out takes no room. */
 TEST(test_sizes)
 {
@@ -346,6 +359,7 @@ int main(void)
     RUN(test_errors);
     RUN(test_deadlock);
     RUN(test_describe);
+    RUN(test_seconds);
     RUN(test_sizes);
 #ifdef ASYNC_NEW
     RUN(test_heap);
