@@ -28,6 +28,7 @@
  *   5. ASYNC_NEW, ASYNC_AT and ASYNC_IN clear the frame before they evaluate `.field = value`: do not read the frame
  *      that you are about to start in its own arguments. A value with a bare comma (a brace list) needs parentheses
  *      around it or an assignment of its own; at most 15 arguments.
+ *      A descriptor field is 0 until you set it, and 0 is stdin: set it to -1 before a FINALLY that closes it.
  *   6. Results are integers or pointers (asyncio_value); anything larger goes through a pointer argument.
  *   7. In C++ a frame is plain data: no member with a constructor or destructor.
  *
@@ -245,7 +246,7 @@ static inline asyncio_task *asyncio__awaited_task(asyncio_task *task)
     if (task->wait.node.wait == NULL || !task->wait.node.wait->future)
         return NULL;
     future = (asyncio_future *)task->wait.slot.object;
-    return future->flags & ASYNCIO__TASK ? (asyncio_task *)(void *)future : NULL;
+    return asyncio_future_task(future);
 }
 
 /* Whether following what tasks wait for runs into a circle. The anchor moves up at every power of two, so that every
@@ -616,42 +617,81 @@ ASYNCIO__COLD void asyncio__step_now(asyncio_task *task)
     core->current = previous;
 }
 
-ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, const asyncio_task_options *options)
+ASYNCIO__COLD int asyncio__task_refused(asyncio_loop *loop, asyncio_root *root, asyncio_task_options options)
+{
+    if (root == NULL)
+        return asyncio__task_refuse(loop, root, &options, ASYNCIO_ENOMEM, "create_task: out of memory");
+    if (asyncio__core_of(loop)->closed)
+        return asyncio__task_refuse(loop, root, &options, ASYNCIO_ECLOSED, NULL);
+    if (asyncio__coro_of(root)->awaiter != NULL)
+        return asyncio__task_refuse(loop, root, &options, ASYNCIO_EREUSED,
+                                    "create_task: this coroutine was awaited or made a task before");
+    return asyncio__task_refuse(loop, root, &options, ASYNCIO_EVALUE,
+                                "create_task: a frame without room for a Task (use ASYNC_NEW or ASYNC_AT)");
+}
+
+#if ASYNCIO_NAMES
+/* Relaxed: two threads may draw the same number, which only a reader of logs would notice. */
+ASYNCIO__HOT uint32_t asyncio__task_number(void)
+{
+#if ASYNCIO_THREADS
+    uint32_t number = __atomic_load_n(&asyncio__task_count, __ATOMIC_RELAXED) + 1;
+    __atomic_store_n(&asyncio__task_count, number, __ATOMIC_RELAXED);
+    return number;
+#else
+    return ++asyncio__task_count;
+#endif
+}
+#endif
+
+ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, asyncio_task_options options)
 {
     asyncio_future *future = &task->future;
     asyncio_coro *root = asyncio__root_of(task);
+    unsigned flags = ASYNCIO__TASK | (root->flags & ASYNCIO__FRAME_HEAP ? ASYNCIO__HEAP : 0u);
+#if ASYNCIO_CONTEXTS
+    asyncio_task *creator = asyncio__core_of(loop)->current;
+    task->context = options.context != NULL || creator == NULL ? options.context : creator->context;
+#endif
+#if ASYNCIO_NAMES
+    if (options.name != NULL) {
+        task->name.text = options.name;
+        flags |= ASYNCIO__NAMED;
+    } else {
+        task->name.number = asyncio__task_number();
+    }
+#endif
+    if (options.into != NULL) {
+        flags |= ASYNCIO__KEPT;
+        *options.into = task;
+    }
+    root->awaiter = root;
     future->loop = loop;
     future->waiters = NULL;
     future->value = 0;
-    future->err = 0;
-    future->flags = (uint16_t)(ASYNCIO__TASK | (root->flags & ASYNCIO__FRAME_HEAP ? ASYNCIO__HEAP : 0u));
-    future->holds = 1; /* the loop's */
+    future->flags = (uint16_t)flags;
+    future->holds = options.into != NULL ? 2 : 1; /* the loop's is one */
     future->cancelling = 0;
-    task->wait.node.wait = NULL;
-    root->awaiter = root;
-#if ASYNCIO_NAMES
-    if (options->name != NULL) {
-        asyncio_task_set_name(task, options->name);
-    } else { /* relaxed: two threads may draw the same number, which only a reader of logs would notice */
-#if ASYNCIO_THREADS
-        uint32_t number = __atomic_load_n(&asyncio__task_count, __ATOMIC_RELAXED) + 1;
-        __atomic_store_n(&asyncio__task_count, number, __ATOMIC_RELAXED);
-#else
-        uint32_t number = ++asyncio__task_count;
+}
+
+/* asyncio_task_new's work. The options come by value: where this is inlined, they never are in memory. */
+ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asyncio_task_options options)
+{
+    asyncio__core *core = asyncio__core_of(loop);
+    asyncio_coro *coro = asyncio__coro_of(root);
+    asyncio_task *task;
+    if (ASYNCIO__UNLIKELY(root == NULL || core->closed || coro->awaiter != NULL || !(coro->flags & ASYNCIO__FRAME_ROOM)))
+        return asyncio__task_refused(loop, root, options);
+    task = asyncio__task_of(coro);
+    asyncio__task_fill(task, loop, options);
+#if ASYNCIO_ALL_TASKS
+    asyncio__tasks_add(&core->tasks, task);
 #endif
-        task->name.number = number;
-    }
-#endif
-#if ASYNCIO_CONTEXTS
-    task->context = options->context;
-    if (task->context == NULL && asyncio__core_of(loop)->current != NULL)
-        task->context = asyncio__core_of(loop)->current->context;
-#endif
-    if (options->into != NULL) {
-        future->holds = 2;
-        future->flags |= ASYNCIO__KEPT;
-        *options->into = task;
-    }
+    if (ASYNCIO__UNLIKELY(options.eager_start > 0 && core->running))
+        asyncio__step_now(task);
+    else
+        asyncio__make_ready(task, 0);
+    return 0;
 }
 
 /*
@@ -669,30 +709,7 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, con
  */
 static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
-    asyncio__core *core = asyncio__core_of(loop);
-    asyncio_coro *coro = asyncio__coro_of(root);
-    asyncio_task *task;
-    if (ASYNCIO__UNLIKELY(root == NULL))
-        return asyncio__task_refuse(loop, root, options, ASYNCIO_ENOMEM, "create_task: out of memory");
-    if (ASYNCIO__UNLIKELY(core->closed))
-        return asyncio__task_refuse(loop, root, options, ASYNCIO_ECLOSED, NULL);
-    if (ASYNCIO__UNLIKELY(coro->awaiter != NULL))
-        return asyncio__task_refuse(loop, root, options, ASYNCIO_EREUSED,
-                                    "create_task: this coroutine was awaited or made a task before");
-    if (ASYNCIO__UNLIKELY(!(coro->flags & ASYNCIO__FRAME_ROOM)))
-        return asyncio__task_refuse(loop, root, options, ASYNCIO_EVALUE,
-                                    "create_task: a frame without room for a Task (use ASYNC_NEW or ASYNC_AT)");
-    task = asyncio__task_of(coro);
-    asyncio__task_fill(task, loop, options);
-#if ASYNCIO_ALL_TASKS
-    asyncio__tasks_add(&core->tasks, task);
-#endif
-    if (ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running)) {
-        asyncio__step_now(task);
-    } else {
-        asyncio__make_ready(task, 0);
-    }
-    return 0;
+    return asyncio__task_start(loop, root, *options);
 }
 
 /* asyncio_eager_task_factory - for set_task_factory: every task starts at once, unless .eager_start is -1. */
@@ -713,13 +730,25 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
  *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP
  *   Source     base_events.py:BaseEventLoop.create_task
  */
-ASYNCIO__HOT int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
+static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
     if (loop == NULL && (loop = asyncio__running_loop) == NULL)
         return asyncio__task_refuse(NULL, root, options, ASYNCIO_ENOLOOP, NULL);
     if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL && !asyncio__core_of(loop)->closed && root != NULL))
         return asyncio__core_of(loop)->factory(loop, root, options);
     return asyncio_task_new(loop, root, options);
+}
+
+ASYNCIO__NOINLINE int asyncio__create_otherwise(asyncio_root *root, asyncio_task_options options)
+{
+    return asyncio_loop_create_task(NULL, root, &options);
+}
+ASYNCIO__HOT int asyncio__create_task(asyncio_root *root, asyncio_task_options options)
+{
+    asyncio_loop *loop = asyncio__running_loop;
+    if (ASYNCIO__UNLIKELY(loop == NULL || asyncio__core_of(loop)->factory != NULL))
+        return asyncio__create_otherwise(root, options);
+    return asyncio__task_start(loop, root, options);
 }
 
 static inline void asyncio__no_options(asyncio_task_options *options)

@@ -430,16 +430,21 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
     ASYNCIO__SET((*at), __VA_ARGS__)
 
 /* In debug mode: storage whose task still runs is not to be started again. Asked of the list, not of the storage. */
-static inline void asyncio__check_storage(void *storage)
-{
 #if ASYNCIO_ALL_TASKS
-    asyncio_loop *loop = asyncio__running_loop;
+ASYNCIO__COLD void asyncio__find_storage(asyncio_loop *loop, void *storage)
+{
     asyncio_task *task;
-    if (loop == NULL || !asyncio__core_of(loop)->debug)
-        return;
     for (task = asyncio__core_of(loop)->tasks; task != NULL; task = task->next_task)
         if ((void *)task == storage)
             asyncio__report(&task->future, "ASYNC_AT: the storage of a task that is still running is started again");
+}
+#endif
+ASYNCIO__HOT void asyncio__check_storage(void *storage)
+{
+#if ASYNCIO_ALL_TASKS
+    asyncio_loop *loop = asyncio__running_loop;
+    if (ASYNCIO__UNLIKELY(loop != NULL && asyncio__core_of(loop)->debug))
+        asyncio__find_storage(loop, storage);
 #else
     (void)storage;
 #endif
@@ -463,8 +468,35 @@ static inline void asyncio__check_storage(void *storage)
         asyncio_task_options asyncio__options;                                                                         \
         asyncio__no_options(&asyncio__options);                                                                        \
         ASYNCIO__SET(asyncio__options, __VA_ARGS__)                                                                    \
-        asyncio_loop_create_task(NULL, ASYNCIO__FIRST(__VA_ARGS__), &asyncio__options);                                \
+        asyncio__create_task(ASYNCIO__FIRST(__VA_ARGS__), asyncio__options);                                           \
     })
+
+/*
+ * asyncio_ensure_future(x) - the Future of whatever can be awaited: of a Future * and of a Task * itself; a coroutine
+ * (asyncio_root *) becomes a task of the running loop.
+ *
+ *   Suspends   never
+ *   Returns    the Future, held once more in every case: give it up with asyncio_future_release. NULL if x is NULL, or if
+ *              create_task failed, which is reported; awaiting that NULL gives ASYNCIO_ENOMEM.
+ *   Memory     allocates nothing. Cost: O(1).
+ *   Source     tasks.py:ensure_future. Differs: no `loop` argument; other awaitables are wrapped in a coroutine by hand.
+ */
+static inline asyncio_future *asyncio__ensure_future(asyncio_future *future)
+{
+    return future != NULL ? asyncio_future_hold(future) : NULL;
+}
+static inline asyncio_future *asyncio__ensure_task(asyncio_task *task)
+{
+    return task != NULL ? asyncio_task_future(asyncio_task_hold(task)) : NULL;
+}
+static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
+{
+    asyncio_task_options options;
+    asyncio_task *task = NULL;
+    asyncio__no_options(&options);
+    options.into = &task;
+    return asyncio_loop_create_task(NULL, root, &options) == 0 && task != NULL ? asyncio_task_future(task) : NULL;
+}
 
 /* ASYNC_BEGIN; ... ASYNC_END; - around the whole body. Falling into ASYNC_END returns 0. */
 #define ASYNC_BEGIN                                                                                                    \
@@ -685,6 +717,9 @@ static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_coro 
 static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_root *x) { return asyncio__await_root(s, t, x); }
 static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_future *x) { return asyncio__await_future(s, t, x); }
 static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_task *x) { return asyncio__await_task(s, t, x); }
+static inline asyncio_future *asyncio_ensure_future(asyncio_future *x) { return asyncio__ensure_future(x); }
+static inline asyncio_future *asyncio_ensure_future(asyncio_task *x) { return asyncio__ensure_task(x); }
+static inline asyncio_future *asyncio_ensure_future(asyncio_root *x) { return asyncio__ensure_root(x); }
 static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_status x) { return asyncio__await_status(s, t, x); }
 template <class T> static inline void asyncio__into(T &dst, asyncio_value value) { dst = (T)value; }
 template <class T> struct asyncio__results_are_integers_or_pointers { enum { ok = 1 }; };
@@ -705,6 +740,11 @@ template <class T> static inline asyncio_value asyncio__value(T value)
          asyncio_future *: asyncio__await_future,                                                                      \
          asyncio_task *: asyncio__await_task,                                                                          \
          asyncio_status: asyncio__await_status)(&self->coro, ASYNCIO__CURRENT, (x)))
+#define asyncio_ensure_future(x)                                                                                       \
+    (ASYNCIO__EXTENSION _Generic((x),                                                                                  \
+         asyncio_future *: asyncio__ensure_future,                                                                     \
+         asyncio_task *: asyncio__ensure_task,                                                                         \
+         asyncio_root *: asyncio__ensure_root)(x))
 struct asyncio__results_are_integers_or_pointers {
     int unused;
 };

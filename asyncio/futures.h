@@ -515,27 +515,29 @@ static inline void asyncio__list_remove(asyncio__node **head, asyncio__node *nod
 #if ASYNCIO_ALL_TASKS
 static inline void asyncio__tasks_add(asyncio_task **head, asyncio_task *task)
 {
+    asyncio_task *first = *head, *last = task;
     task->next_task = NULL;
-    if (*head == NULL) {
-        task->prev_task = task;
-        *head = task;
+    if (first != NULL) {
+        last = first->prev_task;
+        last->next_task = task;
+        first->prev_task = task;
     } else {
-        task->prev_task = (*head)->prev_task;
-        (*head)->prev_task->next_task = task;
-        (*head)->prev_task = task;
+        *head = task;
     }
+    task->prev_task = last;
 }
 
 static inline void asyncio__tasks_remove(asyncio_task **head, asyncio_task *task)
 {
-    if (task == *head)
-        *head = task->next_task;
+    asyncio_task *first = *head, *next = task->next_task, *previous = task->prev_task;
+    if (task == first)
+        *head = first = next;
     else
-        task->prev_task->next_task = task->next_task;
-    if (task->next_task != NULL)
-        task->next_task->prev_task = task->prev_task;
-    else if (*head != NULL)
-        (*head)->prev_task = task->prev_task;
+        previous->next_task = next;
+    if (next != NULL)
+        next->prev_task = previous;
+    else if (first != NULL)
+        first->prev_task = previous;
 }
 #endif
 
@@ -662,6 +664,12 @@ static inline bool asyncio_future_cancelled(const asyncio_future *future)
     return (future->flags & ASYNCIO__CANCELLED) != 0;
 }
 static inline asyncio_loop *asyncio_future_get_loop(const asyncio_future *future) { return future->loop; }
+
+/* asyncio_future_task - the Task that a Future is the head of, as in a done callback; NULL if it is no Task's. */
+static inline asyncio_task *asyncio_future_task(asyncio_future *future)
+{
+    return future->flags & ASYNCIO__TASK ? (asyncio_task *)(void *)future : NULL;
+}
 
 /* Settles the outcome and schedules every waiter, in order. Nothing runs before the loop's next iteration. */
 static inline void asyncio__future_settle(asyncio_future *future, unsigned flags, int err, asyncio_value value)
