@@ -521,7 +521,7 @@ static inline int asyncio_task_remove_done_callback(asyncio_task *task, asyncio_
 static inline asyncio_task *asyncio_task_hold(asyncio_task *task)
 {
     if (task != NULL) {
-        asyncio__future_hold(&task->future);
+        asyncio__future_keep(&task->future);
         task->future.flags |= ASYNCIO__KEPT;
     }
     return task;

@@ -586,6 +586,19 @@ static inline int asyncio__future_hold(asyncio_future *future)
     return 0;
 }
 
+/* Held by the program. A task that is done already was not listed then, so that the loop's close would miss it. */
+ASYNCIO__NOINLINE void asyncio__future_keep(asyncio_future *future)
+{
+    asyncio__future_hold(future);
+#if ASYNCIO_ALL_TASKS
+    if ((future->flags & ASYNCIO__TASK) && (future->flags & ASYNCIO__DONE) && (future->flags & ASYNCIO__HEAP) &&
+        !(future->flags & ASYNCIO__LISTED)) {
+        asyncio__tasks_add(&asyncio__core_of(future->loop)->kept, (asyncio_task *)(void *)future);
+        future->flags |= ASYNCIO__LISTED;
+    }
+#endif
+}
+
 static inline void asyncio__handle_run(asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
@@ -832,7 +845,7 @@ static inline int asyncio_future_remove_done_callback(asyncio_future *future, as
  */
 static inline asyncio_future *asyncio_future_hold(asyncio_future *future)
 {
-    asyncio__future_hold(future);
+    asyncio__future_keep(future);
     return future;
 }
 static inline void asyncio_future_release(asyncio_future *future)
