@@ -361,7 +361,7 @@ static void run_shutdown(void)
 }
 TEST(test_run_shutdown) { sweep(run_shutdown, 5); }
 
-#if ASYNCIO_THREADS
+#if ASYNCIO_THREADS && ASYNCIO_SELECTORS
 ASYNC(wait_long)
 {
     ASYNC_BEGIN;
@@ -482,7 +482,7 @@ int main(void)
     RUN(test_runner);
     RUN(test_run);
     RUN(test_run_shutdown);
-#if ASYNCIO_THREADS
+#if ASYNCIO_THREADS && ASYNCIO_SELECTORS
     RUN(test_run_coroutine_threadsafe);
 #endif
 #if ASYNCIO_SELECTORS

@@ -11,9 +11,9 @@
 #define TIME_MIN INT64_MIN
 #define TIME_BITS 63
 #else
-#define TIME_MAX INT32_MAX
-#define TIME_MIN INT32_MIN
-#define TIME_BITS 30
+#define TIME_MAX 0x3fffffff /* no two times further apart than half the range, for the model has no wrap */
+#define TIME_MIN (-0x3fffffff)
+#define TIME_BITS 29
 #endif
 
 #define TIMERS 48
