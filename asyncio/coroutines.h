@@ -18,6 +18,12 @@ extern "C" {
 
 /* ---- Awaiting ---- */
 
+/* Not inline: of a frame in an array gcc would say that no Task stands in front of it, not knowing that it is not HEAP. */
+ASYNCIO__NOINLINE void asyncio__frame_free(asyncio_task *task, asyncio_coro *coro)
+{
+    asyncio__core_of(task->future.loop)->free(asyncio__task_of(coro));
+}
+
 ASYNCIO__HOT int asyncio__await_coro(asyncio_coro *self, asyncio_task *task, asyncio_coro *child)
 {
     int err;
@@ -29,7 +35,7 @@ ASYNCIO__HOT int asyncio__await_coro(asyncio_coro *self, asyncio_task *task, asy
     child->awaiter = self;
     err = child->resume(child, task, 0);
     if (err != ASYNCIO__PENDING && (child->flags & ASYNCIO__FRAME_HEAP))
-        asyncio__core_of(task->future.loop)->free(asyncio__task_of(child));
+        asyncio__frame_free(task, child);
     return err;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * call.c - awaiting a coroutine that does not suspend. By hand: fill the callee's frame, call it through its pointer, take
- * its result. The floor with a free list takes the callee's frame from there.
+ * its result. Two floors: a caller whose locals are in registers, which no coroutine can have, and one that is a state
+ * machine as well. And two subjects: a callee that the compiler sees, and may inline, and one that it does not.
  */
 #include "floor.h"
 
@@ -44,6 +45,44 @@ static void call_floor(unsigned long operations)
     }
     bench_stop();
     BENCH_KEEP(sum);
+}
+
+typedef struct floor_caller {
+    uint32_t state;
+    unsigned long left;
+    long sum;
+    floor_callee callee;
+} floor_caller;
+
+static BENCH_NOINLINE int floor_call(floor_caller *caller, int (*resume)(floor_callee *))
+{
+    switch (caller->state) {
+    case 0:
+        for (; caller->left > 0; caller->left--) {
+            caller->callee.resume = resume;
+            caller->callee.state = 0;
+            caller->callee.argument = caller->sum;
+            caller->state = 1;
+            if (caller->callee.resume(&caller->callee) != 0) {
+                return 1;
+            case 1:;
+            }
+            caller->sum = caller->callee.result;
+        }
+    }
+    return 0;
+}
+
+static void call_machine_floor(unsigned long operations)
+{
+    static floor_caller caller;
+    int (*resume)(floor_callee *) = floor_add;
+    BENCH_KEEP(&resume);
+    caller.state = 0;
+    caller.left = operations;
+    bench_start();
+    BENCH_KEEP(floor_call(&caller, resume));
+    bench_stop();
 }
 
 static void call_heap_floor(unsigned long operations)
@@ -89,6 +128,24 @@ ASYNC(caller, unsigned long left; long sum; struct add callee;)
     ASYNC_END;
 }
 
+/* The compiler no longer knows what this coroutine is. */
+static inline asyncio_coro *hide(asyncio_coro *coro)
+{
+    __asm__ volatile("" : "+r"(coro) : : "memory");
+    return coro;
+}
+
+ASYNC(far_caller, unsigned long left; long sum; struct add callee;)
+{
+    ASYNC_BEGIN;
+    bench_start();
+    for (; self->left > 0; self->left--)
+        ASYNC_AWAIT_INTO(self->sum, hide(ASYNC_IN(&self->callee, add, .argument = self->sum)));
+    bench_stop();
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
 ASYNC(heap_caller, unsigned long left; long sum;)
 {
     ASYNC_BEGIN;
@@ -114,6 +171,12 @@ static void call_subject(unsigned long operations)
     run(ASYNC_AT(&task, caller, .left = operations));
 }
 
+static void call_far_subject(unsigned long operations)
+{
+    static struct far_caller_task task;
+    run(ASYNC_AT(&task, far_caller, .left = operations));
+}
+
 static void call_heap_subject(unsigned long operations)
 {
     static struct heap_caller_task task;
@@ -125,7 +188,9 @@ int main(void)
     bench_head("call");
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    bench_row("call, frame in place", call_floor, call_subject, 4000000, 2.0, sizeof(struct add));
+    bench_row("call, in place", call_floor, call_subject, 4000000, 2.0, sizeof(struct add));
+    bench_row("call, in place, not inlined", call_floor, call_far_subject, 4000000, 2.0, sizeof(struct add));
+    bench_row("  the same (state machine calls)", call_machine_floor, call_far_subject, 4000000, 0, sizeof(struct add));
     bench_row("call, frame on the heap", call_heap_floor, call_heap_subject, 2000000, 0, sizeof(struct add_task));
     return asyncio_loop_close(&loop);
 }

@@ -27,7 +27,7 @@ static inline void floor_push(floor_task *task)
     floor_tail = task;
 }
 
-static BENCH_NOINLINE void floor_run(void)
+static BENCH_NOINLINE __attribute__((unused)) void floor_run(void)
 {
     floor_task *task;
     while ((task = floor_head) != NULL) {
