@@ -100,6 +100,11 @@ static inline asyncio_time asyncio__seconds(double seconds)
 #define ASYNCIO__VALID_SECONDS(seconds) 1
 #endif
 
+#if ASYNCIO_HOSTED
+/* asyncio_to_seconds - loop time as seconds. */
+static inline double asyncio_to_seconds(asyncio_time ticks) { return (double)ticks / (double)ASYNCIO_TICKS_PER_SECOND; }
+#endif
+
 /* What the loop needs of its surroundings. `lock` and `unlock` guard the list of calls from other threads and from
  * interrupts; where there are neither, they and `wake` may be NULL.
  *   open     ready the loop's own resources; 0 or an error. close undoes it. Both may be NULL.
@@ -853,7 +858,7 @@ static inline void asyncio_default_exception_handler(asyncio_loop *loop, const a
         fprintf(stderr, "  at %s:%d\n", context->file, context->line);
     if (context->took != 0)
         fprintf(stderr, "  took %.3f seconds, until %s %d\n",
-                (double)context->took / (double)ASYNCIO_TICKS_PER_SECOND, context->until != 0 ? "line" : "its end",
+                asyncio_to_seconds(context->took), context->until != 0 ? "line" : "its end",
                 context->until);
     if (context->task != NULL) {
         asyncio_frame_info info;

@@ -2,8 +2,10 @@
  *
  * asyncio/exceptions.h - error codes: Python's exceptions as int.
  *
- * 0 is success. Codes below 0x5000 are errno values (OSError), 0x5001 and up the library's (ASYNCIO_E...), and from
- * ASYNCIO_EUSER to ASYNCIO_EUSERMAX a program's own. All fit a 16-bit int. ASYNCIO_ETIMEOUT is asyncio's TimeoutError;
+ * 0 is success. Codes below 0x5000 are errno values (OSError), those from there on the library's (ASYNCIO_E...), and from
+ * ASYNCIO_EUSER to ASYNCIO_EUSERMAX a program's own. All fit a 16-bit int. Use the names: the numbers may change.
+ * As the status of a process, an error is its low byte: 130 for ASYNCIO_EINTERRUPT, as shells have it for Ctrl-C, and not 0
+ * for any other but a program's own 0x6100, 0x6200, ...; asyncio_exit_status gives 0, 130 or 1. ASYNCIO_ETIMEOUT is asyncio's TimeoutError;
  * errno's ETIMEDOUT is the network's: they are never confused, and neither is ASYNCIO_ECANCELLED with errno's ECANCELED.
  */
 #ifndef ASYNCIO_EXCEPTIONS_H
@@ -38,7 +40,7 @@
 
 enum asyncio_error {
     ASYNCIO_OK = 0,
-    ASYNCIO__EBASE = 0x5000, /* above every errno, and small enough for a 16-bit int */
+    ASYNCIO__EBASE = 0x5072, /* above every errno, fits a 16-bit int, and gives ASYNCIO_EINTERRUPT the low byte 130 */
 #define ASYNCIO__ENUM(name, python, text) ASYNCIO_##name,
     ASYNCIO_ERRORS(ASYNCIO__ENUM)
 #undef ASYNCIO__ENUM
@@ -46,6 +48,9 @@ enum asyncio_error {
     ASYNCIO_EUSER = 0x6001,    /* first code that is a program's own */
     ASYNCIO_EUSERMAX = 0x7fff  /* last one */
 };
+
+/* asyncio_exit_status - what main returns for an error: 0, 130 after Ctrl-C, else 1. */
+static inline int asyncio_exit_status(int err) { return err == 0 ? 0 : err == ASYNCIO_EINTERRUPT ? 130 : 1; }
 
 #ifndef ASYNCIO_STRINGS
 #define ASYNCIO_STRINGS __STDC_HOSTED__

@@ -9,8 +9,8 @@
  * one; different ones are called in the order of their numbers. While a handler is installed, having nothing else to do
  * is not a deadlock. System calls that a signal interrupts are restarted where the system can.
  *
- * With threads: add and remove in the loop's thread. A signal may be caught in any thread; so that none is on its way
- * when the loop closes, block signals in the other threads.
+ * With threads: only a loop in the main thread can have handlers, as in CPython. A signal may be caught in any thread; so
+ * that none is on its way when the loop closes, block signals in the other threads.
  *
  * Source: CPython Lib/asyncio/unix_events.py:_UnixSelectorEventLoop.add_signal_handler
  */
@@ -20,6 +20,10 @@
 #include "../asyncio_loop.h"
 
 #include <signal.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,8 +92,8 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
  *
  *   number     SIGTERM, SIGUSR1, ...: all but SIGKILL and SIGSTOP. Replaces this loop's earlier handler.
  *   Suspends   never
- *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught;
- *              ASYNCIO_EBUSY if another loop has it; ASYNCIO_ECLOSED
+ *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught, and
+ *              outside of the main thread; ASYNCIO_EBUSY if another loop has it; ASYNCIO_ECLOSED
  *   Memory     allocates nothing
  *   Cost       one sigaction. A wake-up of a loop that has handlers looks through all signals.
  *   Source     unix_events.py:add_signal_handler
@@ -101,6 +105,17 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
  *   Returns    0; ASYNCIO_EVALUE for a number that is no signal. A callback that is due is taken back.
  *   Source     unix_events.py:remove_signal_handler. Differs: CPython installs the default action.
  */
+static inline bool asyncio__in_main_thread(void)
+{
+#if defined(__linux__) && (defined(_DEFAULT_SOURCE) || defined(_GNU_SOURCE))
+    return (pid_t)syscall(SYS_gettid) == getpid();
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+    return pthread_main_np() != 0;
+#else
+    return true; /* no way to tell */
+#endif
+}
+
 static inline bool asyncio__signal_exists(int number)
 {
     sigset_t all;
@@ -123,6 +138,8 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
         return ASYNCIO_EVALUE;
     if (loop->core.closed)
         return ASYNCIO_ECLOSED;
+    if (!asyncio__in_main_thread())
+        return ASYNCIO_ERUNTIME;
     entry = &asyncio__signal_table[number];
     if (entry->loop != NULL && entry->loop != loop)
         return ASYNCIO_EBUSY;
