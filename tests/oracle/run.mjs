@@ -1,5 +1,6 @@
-// Records what CPython does: npm install pyodide@314 (that is CPython 3.14), then
-//     node tests/oracle/run.mjs > tests/oracle/trace.txt
+// Records what CPython 3.14 does; pyodide is CPython in WebAssembly. In a scratch directory:
+//     npm install pyodide@314
+//     cp -r .../tests/oracle . && node oracle/run.mjs > .../tests/oracle/trace.txt
 import { loadPyodide } from "pyodide";
 import { readFileSync } from "node:fs";
 

@@ -1,7 +1,8 @@
 """What tests/test_oracle.c does, in Python: run.mjs records it into trace.txt, one line an event: tick, time, text.
 
 Texts are such that C has them too: names of error classes, True and False, None for no message. A callback that raises
-has no counterpart there and is left out, as is how many cancelled timers CPython keeps."""
+has no counterpart there and is left out, as is how many cancelled timers CPython keeps. What debug mode reports is
+worded differently there, and tested in tests/test_base_events.c."""
 import asyncio
 import gc
 import inspect
