@@ -5,7 +5,9 @@
 #include "asyncio.h"
 #include "tap.h"
 
-enum { E1 = ASYNCIO_EUSER + 1, E2, E3 };
+#define E1 (ASYNCIO_EUSER + 1)
+#define E2 (ASYNCIO_EUSER + 2)
+#define E3 (ASYNCIO_EUSER + 3)
 
 static asyncio_loop loop;
 static asyncio_exception_context last_report;
@@ -243,7 +245,7 @@ ASYNC(no_suspension, struct nothing a; struct returns b; struct raises c; int er
     ASYNC_AWAIT(ASYNC_IN(&self->a, nothing));
     ASYNC_AWAIT_INTO(self->got, ASYNC_IN(&self->b, returns, .value = 3));
     CHECK_EQ(self->got, 3);
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->c, raises, .err = E1));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->c, raises, .err = E1));
     CHECK_EQ(self->err, E1);
     asyncio_future_init(&self->done, NULL);
     asyncio_future_set_result(&self->done, 8);
@@ -287,15 +289,15 @@ ASYNC(all_values, struct returns sub; struct raises bad; int number; signed char
     ASYNC_AWAIT_INTO(self->text, ASYNC_IN(&self->sub, returns, .value = (asyncio_value) "word"));
     CHECK_STR(self->text, "word");
     self->err = 1;
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, returns, .value = 4));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, returns, .value = 4));
     CHECK_EQ(self->err, 0);
-    ASYNC_CATCH_INTO(self->err, self->number, ASYNC_IN(&self->sub, returns, .value = 4));
+    ASYNC_CATCH_ALL_INTO(self->err, self->number, ASYNC_IN(&self->sub, returns, .value = 4));
     CHECK_EQ(self->err, 0);
     CHECK_EQ(self->number, 4);
-    ASYNC_CATCH_INTO(self->err, self->rest, ASYNC_IN(&self->bad, raises, .err = E2, .sleeps = 1));
+    ASYNC_CATCH_ALL_INTO(self->err, self->rest, ASYNC_IN(&self->bad, raises, .err = E2, .sleeps = 1));
     CHECK_EQ(self->err, E2);
     self->number = 6;
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->bad, raises, .err = EINVAL, .sleeps = 0));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->bad, raises, .err = EINVAL, .sleeps = 0));
     CHECK_EQ(self->err, EINVAL);
     ASYNC_AWAIT_INTO(self->number, ASYNC_IN(&self->bad, raises, .err = E3, .sleeps = 1));
     CHECK(0);
@@ -363,15 +365,15 @@ TEST(test_two_awaits_on_one_line)
 ASYNC(raises_codes, int err; struct raises sub;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = 0));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, raises, .err = 0));
     CHECK_EQ(self->err, ASYNCIO_EVALUE);
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = -5));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, raises, .err = -5));
     CHECK_EQ(self->err, ASYNCIO_EVALUE);
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = ASYNCIO_EUSERMAX + 1));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, raises, .err = ASYNCIO_EUSERMAX + 1));
     CHECK_EQ(self->err, ASYNCIO_EVALUE);
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = ASYNCIO_EUSERMAX));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, raises, .err = ASYNCIO_EUSERMAX));
     CHECK_EQ(self->err, ASYNCIO_EUSERMAX);
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = 1));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, raises, .err = 1));
     CHECK_EQ(self->err, 1);
     ASYNC_END;
 }
@@ -387,7 +389,7 @@ ASYNC(raises_message)
 ASYNC(catches_message, struct raises_message sub; int err; const char *message;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->message, ASYNC_IN(&self->sub, raises_message));
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, ASYNC_IN(&self->sub, raises_message));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_STR(self->message, "by hand");
     ASYNC_RAISE(self->err, self->message);
@@ -534,7 +536,7 @@ ASYNC(around_finally, struct finally sub; int how; int awaits; int raise; int ov
       int want; asyncio_value want_value;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->got, ASYNC_IN(&self->sub, finally, .how = self->how, .awaits = self->awaits,
+    ASYNC_CATCH_ALL_INTO(self->err, self->got, ASYNC_IN(&self->sub, finally, .how = self->how, .awaits = self->awaits,
                                                     .raise = self->raise, .overrides = self->overrides));
     CHECK_EQ(self->err, self->want);
     if (self->err == 0)
@@ -632,7 +634,7 @@ TEST(test_cancel_during_finally)
 ASYNC(patient_sub, int err; const char *message;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(0));
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(0));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK(self->message == NULL || tap_same(self->message, "msg"));
     ASYNC_END;
@@ -648,7 +650,7 @@ ASYNC(patient, int how; int nested; int timer; int err; const char *message; str
     if (self->nested) {
         ASYNC_AWAIT(ASYNC_IN(&self->sub, patient_sub));
     } else {
-        ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(self->timer));
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(self->timer));
         CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
         CHECK(self->message == NULL || tap_same(self->message, "msg"));
     }
@@ -684,7 +686,7 @@ ASYNC(cancels_itself, int how; int waits; int err; const char *message;)
         ASYNC_RAISE(E1);
     ASYNC_FINALLY;
     if (self->waits) {
-        ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(self->waits - 1));
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(self->waits - 1));
         CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
         CHECK(self->message == NULL || tap_same(self->message, "self"));
     }
@@ -1062,7 +1064,7 @@ ASYNC(dangling, struct probe a; asyncio_try t; int take;)
     } else {
         log_add("else");
     }
-    ASYNC_TRY(&self->t)
+    ASYNC_TRY_ALL(&self->t)
         ASYNC_AWAIT(asyncio_sleep(0));
     ASYNC_EXCEPT(&self->t)
         log_add("never");
@@ -1082,9 +1084,9 @@ TEST(test_blocks_as_statements)
 ASYNC(tries, asyncio_try outer; asyncio_try inner; int how; int again; struct raises sub;)
 {
     ASYNC_BEGIN;
-    ASYNC_TRY(&self->outer) {
+    ASYNC_TRY_ALL(&self->outer) {
         ASYNC_AWAIT(asyncio_sleep(0));
-        ASYNC_TRY(&self->inner) {
+        ASYNC_TRY_ALL(&self->inner) {
             ASYNC_AWAIT(asyncio_sleep(0));
             if (self->how == BY_ERROR)
                 ASYNC_AWAIT(ASYNC_IN(&self->sub, raises, .err = E1, .sleeps = 1));
@@ -1144,7 +1146,7 @@ TEST(test_try)
 ASYNC(try_falls_off, asyncio_try t; int again;)
 {
     ASYNC_BEGIN;
-    ASYNC_TRY(&self->t)
+    ASYNC_TRY_ALL(&self->t)
         ASYNC_RAISE(E1);
     ASYNC_EXCEPT(&self->t)
         if (self->again)
@@ -1155,7 +1157,7 @@ ASYNC(try_in_with, struct probe a; asyncio_try t;)
 {
     ASYNC_BEGIN;
     probe_init(&self->a, "a", PASS, PASS);
-    ASYNC_TRY(&self->t) {
+    ASYNC_TRY_ALL(&self->t) {
         ASYNC_WITH(&self->a) {
             ASYNC_AWAIT(asyncio_sleep(0));
             ASYNC_RAISE(E2);
@@ -1204,7 +1206,7 @@ ASYNC(finally_with, struct probe a; struct probe b; asyncio_try t; int how; int 
         if (self->body == BY_ERROR)
             ASYNC_RAISE(E3);
     }
-    ASYNC_TRY(&self->t)
+    ASYNC_TRY_ALL(&self->t)
         ASYNC_AWAIT(asyncio_sleep(0));
     ASYNC_EXCEPT(&self->t)
         log_add("wrong");
@@ -1215,7 +1217,7 @@ ASYNC(around_finally_with, struct finally_with sub; int how; int body; int exits
       asyncio_value got;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->got,
+    ASYNC_CATCH_ALL_INTO(self->err, self->got,
                      ASYNC_IN(&self->sub, finally_with, .how = self->how, .body = self->body, .exits = self->exits,
                               .nested = self->nested));
     if (self->err)
@@ -1284,7 +1286,7 @@ ASYNC(rearms, struct probe a; int err; const char *message; int timer;)
     self->a.block.type = &rearm_type;
     ASYNC_WITH(&self->a)
         ASYNC_RAISE(E1);
-    ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(self->timer));
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(self->timer));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK(self->message == NULL);
     ASYNC_END;
@@ -1319,7 +1321,7 @@ ASYNC(own_switch, int n;)
 ASYNC(around_own_switch, struct own_switch sub; int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, own_switch));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, own_switch));
     CHECK_EQ(self->err, ASYNCIO_ELOST);
     ASYNC_END;
 }
@@ -1394,7 +1396,7 @@ ASYNC(waits_long)
 ASYNC(awaits_root, asyncio_root *root; int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, self->root);
+    ASYNC_CATCH_ALL(self->err, self->root);
     if (self->err)
         ASYNC_RAISE(self->err);
     ASYNC_END;
@@ -1405,17 +1407,17 @@ ASYNC(reuses, struct nothing sub; asyncio_coro *first_use; int err; struct waits
     ASYNC_BEGIN;
     self->first_use = ASYNC_IN(&self->sub, nothing);
     ASYNC_AWAIT(self->first_use);
-    ASYNC_CATCH(self->err, self->first_use);
+    ASYNC_CATCH_ALL(self->err, self->first_use);
     CHECK_EQ(self->err, ASYNCIO_EREUSED);
     self->root = ASYNC_AT(&self->shared, waits_long); /* while another task is inside of it */
     asyncio_create_task(ASYNC_AT(&self->first, awaits_root, .root = self->root));
     ASYNC_AWAIT(asyncio_sleep(0));
-    ASYNC_CATCH(self->err, self->root);
+    ASYNC_CATCH_ALL(self->err, self->root);
     CHECK_EQ(self->err, ASYNCIO_EREUSED);
     CHECK_EQ(asyncio_create_task(self->root), ASYNCIO_EREUSED);
     CHECK_EQ(reports, 1);
     ASYNC_AWAIT(ASYNC_TASK(&self->first)); /* the first is not disturbed */
-    ASYNC_CATCH(self->err, self->root);
+    ASYNC_CATCH_ALL(self->err, self->root);
     CHECK_EQ(self->err, ASYNCIO_EREUSED);
     ASYNC_AWAIT(ASYNC_IN(&self->sub, nothing)); /* a new coroutine in old storage is a new one */
     ASYNC_END;
@@ -1432,13 +1434,13 @@ ASYNC(awaits_null, int err; asyncio_value got; uint32_t ticks;)
 {
     ASYNC_BEGIN;
     self->ticks = loop.ticks;
-    ASYNC_CATCH(self->err, (asyncio_root *)NULL);
+    ASYNC_CATCH_ALL(self->err, (asyncio_root *)NULL);
     CHECK_EQ(self->err, ASYNCIO_ENOMEM);
-    ASYNC_CATCH(self->err, (asyncio_coro *)NULL);
+    ASYNC_CATCH_ALL(self->err, (asyncio_coro *)NULL);
     CHECK_EQ(self->err, ASYNCIO_ENOMEM);
-    ASYNC_CATCH(self->err, (asyncio_future *)NULL);
+    ASYNC_CATCH_ALL(self->err, (asyncio_future *)NULL);
     CHECK_EQ(self->err, ASYNCIO_ENOMEM);
-    ASYNC_CATCH_INTO(self->err, self->got, (asyncio_task *)NULL);
+    ASYNC_CATCH_ALL_INTO(self->err, self->got, (asyncio_task *)NULL);
     CHECK_EQ(self->err, ASYNCIO_ENOMEM);
     CHECK_EQ(self->got, 0);
     CHECK_EQ(loop.ticks, self->ticks);
@@ -1475,7 +1477,7 @@ ASYNC(forgets, asyncio_status status; int what; int err; int goes_on; asyncio_fu
         ASYNC_AWAIT(&self->other);
     if (self->goes_on == 4)
         ASYNC_AWAIT(ASYNC_IN(&self->sleeper, raises, .err = E1, .sleeps = 1));
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     CHECK_EQ(self->err, ASYNCIO_ERUNTIME);
     ASYNC_AWAIT(asyncio_sleep(1)); /* said once; then all is well again */
     ASYNC_AWAIT(asyncio_sleep(0));
@@ -1554,7 +1556,7 @@ ASYNC(trace_middle, struct trace_inner sub; int sleeps; int catches; int err; as
 {
     ASYNC_BEGIN;
     if (self->catches) { /* handed on, the traceback goes on */
-        ASYNC_CATCH_INTO(self->err, self->detail, ASYNC_IN(&self->sub, trace_inner, .sleeps = self->sleeps));
+        ASYNC_CATCH_ALL_INTO(self->err, self->detail, ASYNC_IN(&self->sub, trace_inner, .sleeps = self->sleeps));
         lines[1] = __LINE__ + 1;
         ASYNC_RAISE(self->err, self->detail);
     }
@@ -1610,7 +1612,7 @@ ASYNC(fails_often, int times; struct raises sub; int err;)
 {
     ASYNC_BEGIN;
     while (self->times-- > 0)
-        ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = E2));
+        ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, raises, .err = E2));
     ASYNC_END;
 }
 static int count_frames(asyncio_value *detail)

@@ -27,7 +27,7 @@ static void counted_free(void *memory)
 }
 #endif
 
-enum { E1 = ASYNCIO_EUSER + 1 };
+#define E1 (ASYNCIO_EUSER + 1)
 
 static asyncio_loop loop;
 static asyncio_exception_context last_report;
@@ -156,7 +156,7 @@ ASYNC(completes, struct returns_task child; struct raises_task bad; asyncio_task
     CHECK_EQ(asyncio_create_task(ASYNC_AT(&self->bad, raises), .into = &self->task), 0); /* the task's, not create_task's */
     CHECK(asyncio_task_done(self->task));
     CHECK_EQ(reports, 0);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, E1);
     asyncio_task_release(self->task);
     CHECK_EQ(reports, 0);
@@ -205,7 +205,7 @@ ASYNC(cancel_after, asyncio_future future; struct blocks_on_task child; int err;
     asyncio_create_task(ASYNC_AT(&self->child, blocks_on, .future = &self->future));
     CHECK(asyncio_task_cancel(ASYNC_TASK(&self->child), "cancelled"));
     CHECK(!asyncio_task_done(ASYNC_TASK(&self->child)));
-    ASYNC_CATCH_INTO(self->err, self->message, ASYNC_TASK(&self->child));
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, ASYNC_TASK(&self->child));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_STR(self->message, "cancelled");
     ASYNC_END;
@@ -235,7 +235,7 @@ ASYNC(eager_self_cancel, struct cancels_in_its_first_step_task child; int err;)
     CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&self->child)), "self");
     asyncio_create_task(ASYNC_AT(&self->child, cancels_in_its_first_step, .returns = 0));
     CHECK(!asyncio_task_done(ASYNC_TASK(&self->child)));
-    ASYNC_CATCH(self->err, ASYNC_TASK(&self->child));
+    ASYNC_CATCH_ALL(self->err, ASYNC_TASK(&self->child));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&self->child)), "self");
     ASYNC_END;

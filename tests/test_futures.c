@@ -27,7 +27,8 @@ static void counted_free(void *memory)
 }
 #endif
 
-enum { E1 = ASYNCIO_EUSER + 1, E2 };
+#define E1 (ASYNCIO_EUSER + 1)
+#define E2 (ASYNCIO_EUSER + 2)
 
 static asyncio_loop loop;
 static asyncio_exception_context last_report;
@@ -65,7 +66,7 @@ static const asyncio_task_options no_options = {NULL, NULL, 0, NULL};
 ASYNC(waiter, asyncio_future *future; const char *name; int err; asyncio_value value;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->value, self->future);
+    ASYNC_CATCH_ALL_INTO(self->err, self->value, self->future);
     log_add(self->name);
     ASYNC_END;
 }

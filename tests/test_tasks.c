@@ -29,7 +29,8 @@ static void counted_free(void *memory)
 }
 #endif
 
-enum { E1 = ASYNCIO_EUSER + 1, E2 };
+#define E1 (ASYNCIO_EUSER + 1)
+#define E2 (ASYNCIO_EUSER + 2)
 
 static asyncio_loop loop;
 static asyncio_exception_context last_report;
@@ -112,7 +113,7 @@ ASYNC(waits_future, asyncio_future *future; asyncio_value got;)
 ASYNC(waits_task, asyncio_task *task; int err; asyncio_value got;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->got, self->task);
+    ASYNC_CATCH_ALL_INTO(self->err, self->got, self->task);
     log_tick("woken");
     if (self->err)
         ASYNC_RAISE(self->err, self->got);
@@ -193,11 +194,11 @@ ASYNC(awaits_foreign, asyncio_future *future; int err; asyncio_value got; uint32
 {
     ASYNC_BEGIN;
     self->ticks = loop.ticks;
-    ASYNC_CATCH(self->err, self->future);
+    ASYNC_CATCH_ALL(self->err, self->future);
     CHECK_EQ(self->err, ASYNCIO_EWRONGLOOP);
     CHECK_EQ(loop.ticks, self->ticks + 1); /* Python throws it in at the next iteration */
     (void)asyncio_future_set_result(self->future, 6);
-    ASYNC_CATCH_INTO(self->err, self->got, self->future); /* a done one is just read */
+    ASYNC_CATCH_ALL_INTO(self->err, self->got, self->future); /* a done one is just read */
     CHECK_EQ(self->err, 0);
     CHECK_EQ(self->got, 6);
     CHECK_EQ(loop.ticks, self->ticks + 1);
@@ -217,7 +218,7 @@ ASYNC(awaits_itself, int err; uint32_t ticks;)
 {
     ASYNC_BEGIN;
     self->ticks = loop.ticks;
-    ASYNC_CATCH(self->err, asyncio_current_task());
+    ASYNC_CATCH_ALL(self->err, asyncio_current_task());
     CHECK_EQ(self->err, ASYNCIO_ESELFAWAIT);
     CHECK_EQ(loop.ticks, self->ticks + 1);
     ASYNC_AWAIT(asyncio_task_future(asyncio_current_task()));
@@ -411,7 +412,7 @@ ASYNC(counts_cancels, int caught; int err; const char *message;)
 {
     ASYNC_BEGIN;
     while (self->caught < 3) {
-        ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(10));
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(10));
         if (!self->err)
             break;
         self->caught++;
@@ -448,7 +449,7 @@ TEST(test_cancel_twice)
 ASYNC(wraps_cancel, int err; const char *message;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(1));
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(1));
     log_add(self->message);
     ASYNC_RAISE(E1);
     ASYNC_END;
@@ -542,7 +543,7 @@ TEST(test_task_cancel_waiter_future)
 ASYNC(catches, asyncio_future *first; asyncio_future *second; int err; int got;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, self->first);
+    ASYNC_CATCH_ALL(self->err, self->first);
     log_number(self->err == ASYNCIO_ECANCELLED);
     if (self->second) {
         ASYNC_AWAIT_INTO(self->got, self->second);
@@ -653,7 +654,7 @@ ASYNC(in_the_middle, struct worker_task child; asyncio_task *task; int err;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_AT(&self->child, worker, .seconds = 10));
-    ASYNC_CATCH(self->err, ASYNC_TASK(&self->child));
+    ASYNC_CATCH_ALL(self->err, ASYNC_TASK(&self->child));
     log_tick("middle");
     ASYNC_RAISE(self->err);
     ASYNC_END;
@@ -882,7 +883,7 @@ TEST(test_cancelling)
 ASYNC(swallows_and_uncancels, int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, asyncio_sleep(10));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(10));
     CHECK_EQ(asyncio_task_uncancel(asyncio_current_task()), 0);
     CHECK_EQ(asyncio_task_uncancel(asyncio_current_task()), 0); /* not below */
     ASYNC_AWAIT(asyncio_sleep(10));
@@ -953,7 +954,7 @@ ASYNC(times_out, asyncio_handle timer; int err; double limit; double seconds;)
 {
     ASYNC_BEGIN;
     (void)asyncio_call_later(&loop, &self->timer, self->limit, deadline, asyncio_current_task());
-    ASYNC_CATCH(self->err, asyncio_sleep(self->seconds));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(self->seconds));
     asyncio_handle_cancel(&self->timer);
     if (self->err == ASYNCIO_ECANCELLED && asyncio_task_uncancel(asyncio_current_task()) == 0 && self->limit < 5)
         self->err = ASYNCIO_ETIMEOUT;
@@ -1460,16 +1461,15 @@ struct counting_loop {
 static struct counting_loop counting;
 
 /* A Task type: its frame has what it adds, and awaits the coroutine that create_task was given. */
-ASYNC(counting_task, asyncio_root *inner; asyncio_handle over; const char *label; int steps; asyncio_value got;)
+ASYNC(counting_task, asyncio_root *inner; asyncio_root *taken; asyncio_handle over; const char *label; int steps;
+      asyncio_value got;)
 {
     ASYNC_BEGIN;
     log_add(self->label);
     self->steps++;
-    {
-        asyncio_root *inner = self->inner;
-        self->inner = NULL;
-        ASYNC_AWAIT_INTO(self->got, inner);
-    }
+    self->taken = self->inner;
+    self->inner = NULL;
+    ASYNC_AWAIT_INTO(self->got, self->taken);
     ASYNC_RETURN(self->got);
     ASYNC_FINALLY;
     counting.finished++;
@@ -1520,18 +1520,18 @@ ASYNC(uses_factory, asyncio_task *task; int got; int err;)
 #endif
     asyncio_task_release(self->task);
     CHECK_EQ(asyncio_create_task(ASYNC_NEW(worker, .raise = E1), .into = &self->task), 0);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, E1);
     asyncio_task_release(self->task);
     CHECK_EQ(asyncio_create_task(ASYNC_NEW(worker, .seconds = 100), .into = &self->task), 0);
     ASYNC_AWAIT(asyncio_sleep(1));
     asyncio_task_cancel(self->task, NULL);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     asyncio_task_release(self->task);
     CHECK_EQ(asyncio_create_task(ASYNC_NEW(worker, .seconds = 100), .into = &self->task), 0);
     asyncio_task_cancel(self->task, NULL); /* before its first step: neither body runs, both frames are freed */
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     asyncio_task_release(self->task);
     CHECK_EQ(asyncio_create_task(ASYNC_NEW(worker, .value = 5)), 0);
