@@ -33,7 +33,7 @@
  *     async def f(n): ...                         ASYNC(f, int n;) { ASYNC_BEGIN; ... ASYNC_END; }
  *     await f(7)                                  ASYNC_AWAIT(ASYNC_IN(&self->sub, f, .n = 7))       no heap
  *     x = await f(7)                              ASYNC_AWAIT_INTO(self->x, ASYNC_NEW(f, .n = 7))    one malloc
- *     try: await y / except E                     ASYNC_CATCH(self->err, y); if (self->err == ...)
+ *     try: await y / except Exception             ASYNC_CATCH(self->err, y); if (self->err == ...)
  *     try: ... finally: ...                       ... ASYNC_FINALLY; ...
  *     return x, raise E                           ASYNC_RETURN(x), ASYNC_RAISE(err)
  *     asyncio.create_task(f(7))                   asyncio_create_task(ASYNC_NEW(f, .n = 7))

@@ -209,7 +209,7 @@ static inline int asyncio__block_leave(asyncio_coro *self, asyncio_task *task, a
     block->phase = ASYNCIO__BLOCK_EXIT;
     block->err = self->flags & ASYNCIO__FRAME_RETURNING ? self->err : (int16_t)0;
     block->detail = block->err != 0 ? *asyncio__result_of(self, task) : 0;
-    if (block->type == NULL) /* a try block swallows every error */
+    if (block->type == NULL) /* a try block swallows */
         return 0;
     return asyncio__await_status(self, task, block->type->exit(block, self, task, block->err));
 }
@@ -565,9 +565,12 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 /*
  * ASYNC_AWAIT(x)                 wait for x; an error leaves through the blocks around it and FINALLY
  * ASYNC_AWAIT_INTO(dst, x)       the same, and x's value into the variable dst: an integer or pointer, no bit-field
- * ASYNC_CATCH(err, x)            try/except around one await: the int err is 0 or the error, ECANCELLED too
- * ASYNC_CATCH_INTO(err, dst, x)  the same with the value; on an error dst is its detail: the cancel message, or what
- *                                continues the traceback; hand it on in ASYNC_RAISE(err, dst)
+ * ASYNC_CATCH(err, x)            try/except Exception around one await: the int err is 0 or the error. A cancellation is
+ *                                not caught: it leaves as from ASYNC_AWAIT, so who forgets to look is still cancelled.
+ * ASYNC_CATCH_INTO(err, dst, x)  the same with the value; on an error dst is its detail, to hand on in ASYNC_RAISE(err, dst)
+ * ASYNC_CATCH_ALL(err, x), ASYNC_CATCH_ALL_INTO(err, dst, x)
+ *                                try/except BaseException: ASYNCIO_ECANCELLED too, whether this task was cancelled or what
+ *                                it awaited (asyncio_task_cancelling tells). Its detail is the message given to cancel().
  *
  *   x          a coroutine (ASYNC_NEW, ASYNC_IN, ASYNC_AT), a Future *, a Task *, or the status of a library primitive
  *   Suspends   if x is not ready; awaiting a done Future or a coroutine that does not suspend goes straight on
@@ -579,6 +582,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNC_AWAIT_INTO(dst, x) ASYNCIO__AWAIT_INTO(ASYNCIO__POINT(0), dst, x)
 #define ASYNC_CATCH(err, x) ASYNCIO__CATCH(ASYNCIO__POINT(0), err, x)
 #define ASYNC_CATCH_INTO(err, dst, x) ASYNCIO__CATCH_INTO(ASYNCIO__POINT(0), err, dst, x)
+#define ASYNC_CATCH_ALL(err, x) ASYNCIO__CATCH_ALL(ASYNCIO__POINT(0), err, x)
+#define ASYNC_CATCH_ALL_INTO(err, dst, x) ASYNCIO__CATCH_ALL_INTO(ASYNCIO__POINT(0), err, dst, x)
 #define ASYNCIO__AWAIT(n, x)                                                                                           \
     do {                                                                                                               \
         ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
@@ -593,13 +598,28 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNCIO__CATCH(n, error, x)                                                                                    \
     do {                                                                                                               \
         ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
-        if (ASYNCIO__UNLIKELY(asyncio__err != 0))                                                                      \
+        if (ASYNCIO__UNLIKELY(asyncio__err != 0)) {                                                                    \
+            if (asyncio__err == ASYNCIO_ECANCELLED)                                                                    \
+                goto asyncio__error;                                                                                   \
             asyncio__caught(&self->coro, asyncio__err);                                                                \
+        }                                                                                                              \
         (error) = asyncio__err;                                                                                        \
     } while (0)
 #define ASYNCIO__CATCH_INTO(n, error, dst, x)                                                                          \
     do {                                                                                                               \
         ASYNCIO__CATCH(n, error, x);                                                                                   \
+        ASYNCIO__INTO(dst, self->coro.value);                                                                          \
+    } while (0)
+#define ASYNCIO__CATCH_ALL(n, error, x)                                                                                \
+    do {                                                                                                               \
+        ASYNCIO__SUSPEND(n, ASYNCIO__AWAITED(x))                                                                       \
+        if (ASYNCIO__UNLIKELY(asyncio__err != 0))                                                                      \
+            asyncio__caught(&self->coro, asyncio__err);                                                                \
+        (error) = asyncio__err;                                                                                        \
+    } while (0)
+#define ASYNCIO__CATCH_ALL_INTO(n, error, dst, x)                                                                      \
+    do {                                                                                                               \
+        ASYNCIO__CATCH_ALL(n, error, x);                                                                               \
         ASYNCIO__INTO(dst, self->coro.value);                                                                          \
     } while (0)
 
@@ -648,13 +668,15 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *              before (its type). Blocks nest. break and continue in the body leave the block only.
  *   Suspends   if its enter or exit does
  *
- * ASYNC_TRY(try) {body} ASYNC_EXCEPT(try) {handler} - try/except over several awaits.
+ * ASYNC_TRY(try) {body} ASYNC_EXCEPT(try) {handler} - try/except Exception over several awaits.
  *
  *   try        a pointer to an asyncio_try in the frame; in and after the handler (try)->block.err and .detail
- *   Every error of the body ends up there, ASYNCIO_ECANCELLED too: raise again what you do not handle. A return passes.
+ *   Every error of the body ends up there, but a cancellation: that and a return pass. Raise again what you do not handle.
+ *   ASYNC_TRY_ALL(try) catches ASYNCIO_ECANCELLED, too.
  */
 #define ASYNC_WITH(b) ASYNCIO__WITH(ASYNCIO__POINT(0), ASYNCIO__POINT(1), ASYNCIO__POINT(2), (&(b)->block))
-#define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block))
+#define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), ASYNCIO_ECANCELLED)
+#define ASYNC_TRY_ALL(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), 0)
 #define ASYNC_EXCEPT(b) if ((b)->block.err != 0)
 #define ASYNCIO__WITH(in, out, wait, b)                                                                                \
     for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
@@ -687,7 +709,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
         } else                                                                                                         \
             for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
                  (b)->phase = ASYNCIO__BLOCK_EXIT)
-#define ASYNCIO__TRY(out, b)                                                                                           \
+#define ASYNCIO__TRY(out, b, passes)                                                                                   \
     for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
             (b)->type = NULL;                                                                                          \
@@ -697,6 +719,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             case (out) - asyncio__base:;                                                                               \
             }                                                                                                          \
             asyncio__err = asyncio__block_leave(&self->coro, ASYNCIO__CURRENT, b);                                     \
+            if ((b)->err == (passes))                                                                                  \
+                asyncio__err = (passes);                                                                               \
             if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b, asyncio__err))                                  \
                 goto asyncio__unwind;                                                                                  \
             break;                                                                                                     \

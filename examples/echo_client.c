@@ -46,7 +46,7 @@ ASYNC(connect_to, const struct addrinfo *server; int fd; int err;)
         }
         self->err = asyncio_set_nonblocking(self->fd);
         if (self->err == 0)
-            ASYNC_CATCH(self->err,
+            ASYNC_CATCH_ALL(self->err,
                         asyncio_sock_connect(self->fd, self->server->ai_addr, (socklen_t)self->server->ai_addrlen));
         if (self->err == 0)
             ASYNC_RETURN(self->fd);
@@ -81,7 +81,7 @@ ASYNC(converse, const struct addrinfo *server; int number; size_t total; int fd;
     ASYNC_FINALLY; /* the speaker must be gone before its descriptor is closed; if it is done, cancelling does nothing */
     if (self->speaker != NULL) {
         asyncio_task_cancel(self->speaker, NULL);
-        ASYNC_CATCH(self->ignored, self->speaker);
+        ASYNC_CATCH_ALL(self->ignored, self->speaker);
         asyncio_task_release(self->speaker);
     }
     if (self->fd >= 0)
@@ -100,7 +100,7 @@ ASYNC(client, const struct addrinfo *server; int count; size_t total; asyncio_ta
         asyncio_create_task(ASYNC_NEW(converse, .server = self->server, .number = self->i, .total = self->total),
                             .into = &self->tasks[self->i]);
     for (self->i = 0; self->i < self->count; self->i++) {
-        ASYNC_CATCH(self->err, self->tasks[self->i]);
+        ASYNC_CATCH_ALL(self->err, self->tasks[self->i]);
         if (self->err == ASYNCIO_ECANCELLED)
             ASYNC_RAISE(self->err); /* Ctrl-C. run() cancels the connections, and their FINALLY closes them */
         if (self->err == 0)

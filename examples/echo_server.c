@@ -42,7 +42,7 @@ ASYNC(echo, int fd; int got; char buf[4096];)
 ASYNC(connection, int fd; int err; struct echo echo;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->echo, echo, .fd = self->fd));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->echo, echo, .fd = self->fd));
     if (self->err != 0 && self->err != ASYNCIO_ECANCELLED) /* cancelled: the server stops */
         fprintf(stderr, "connection lost: %s\n", asyncio_strerror(self->err));
     close(self->fd);
@@ -54,7 +54,7 @@ ASYNC(accept_connections, int listener; int fd; int err;)
 {
     ASYNC_BEGIN;
     for (;;) {
-        ASYNC_CATCH_INTO(self->err, self->fd, asyncio_sock_accept(self->listener, NULL, NULL));
+        ASYNC_CATCH_ALL_INTO(self->err, self->fd, asyncio_sock_accept(self->listener, NULL, NULL));
         if (self->err == EMFILE || self->err == ENFILE || self->err == ENOBUFS || self->err == ENOMEM) {
             fprintf(stderr, "cannot accept: %s\n", asyncio_strerror(self->err));
             ASYNC_AWAIT(asyncio_sleep(1)); /* it waits in the queue, and so do we: trying on and on would help nobody */
@@ -139,7 +139,7 @@ ASYNC(server, int port; int listener; int err; struct accept_connections accepti
     (void)asyncio_add_signal_handler(asyncio_get_running_loop(), SIGTERM, stop, asyncio_current_task());
     printf("listening on port %d\n", port_of(self->listener));
     fflush(stdout);
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->accepting, accept_connections, .listener = self->listener));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->accepting, accept_connections, .listener = self->listener));
     if (self->err != ASYNCIO_ECANCELLED)
         ASYNC_RAISE(self->err);
     puts("stopped");

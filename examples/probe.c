@@ -337,7 +337,7 @@ ASYNC(connect_to_any, struct target *target; double seconds; struct deadline dea
         self->target->tried = self->target->addresses;
         for (;;) {
             ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, connect_to, .address = self->target->tried));
-            if (self->err == 0 || self->err == ASYNCIO_ECANCELLED || self->target->tried->ai_next == NULL)
+            if (self->err == 0 || self->target->tried->ai_next == NULL)
                 break;
             self->target->tried = self->target->tried->ai_next;
         }
@@ -354,8 +354,6 @@ ASYNC(probe_one, struct target *target; double seconds; asyncio_time start; stru
     self->start = asyncio_loop_time(asyncio_get_running_loop());
     ASYNC_CATCH(self->err,
                 ASYNC_IN(&self->sub, connect_to_any, .target = self->target, .seconds = self->seconds));
-    if (self->err == ASYNCIO_ECANCELLED)
-        ASYNC_RAISE(self->err);
     self->target->outcome = self->err;
     self->target->ms = (double)(asyncio_loop_time(asyncio_get_running_loop()) - self->start) * 1000.0 /
                        (double)ASYNCIO_TICKS_PER_SECOND;

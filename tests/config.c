@@ -92,7 +92,7 @@ TEST(test_order)
 ASYNC(sleeper, int woken;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->woken, asyncio_sleep(3600));
+    ASYNC_CATCH_ALL(self->woken, asyncio_sleep(3600));
     log_number(self->woken == ASYNCIO_ECANCELLED);
     ASYNC_RAISE(self->woken);
     ASYNC_FINALLY;
@@ -110,7 +110,7 @@ ASYNC(canceller, asyncio_try attempt;)
     asyncio_create_task(ASYNC_AT(&sleeping, sleeper));
     ASYNC_AWAIT(asyncio_sleep(1));
     CHECK(asyncio_task_cancel(ASYNC_TASK(&sleeping), "enough"));
-    ASYNC_TRY(&self->attempt) {
+    ASYNC_TRY_ALL(&self->attempt) {
         ASYNC_AWAIT_TASK(ASYNC_TASK(&sleeping));
         log_add("not reached");
     }
@@ -219,7 +219,7 @@ ASYNC(careless, struct bad sub; int err; asyncio_value detail; const asyncio_fra
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_AT(&forgotten, bad));
-    ASYNC_CATCH_INTO(self->err, self->detail, asyncio_await_coro(&self->coro, asyncio_current_task(),
+    ASYNC_CATCH_ALL_INTO(self->err, self->detail, asyncio_await_coro(&self->coro, asyncio_current_task(),
                                                                  ASYNC_IN(&self->sub, bad)));
     CHECK_EQ(self->err, ASYNCIO_EUSER);
     self->frame = asyncio_traceback(asyncio_get_running_loop(), &self->detail);

@@ -84,14 +84,14 @@ ASYNC(main_coro, power supply; asyncio_handle timer; asyncio_try attempt; int er
         ASYNC_AWAIT(ASYNC_IN(&self->sub, blink, .pin = 5, .period = 100));
     }
     asyncio_handle_cancel(&self->timer);
-    ASYNC_TRY(&self->attempt) {
+    ASYNC_TRY_ALL(&self->attempt) {
         ASYNC_AWAIT(ASYNC_TASK(&leds[0]));
     }
     ASYNC_EXCEPT(&self->attempt) {
         if (self->attempt.block.err != ASYNCIO_ECANCELLED)
             ASYNC_RAISE(self->attempt.block.err);
     }
-    ASYNC_CATCH(self->err, ASYNC_TASK(&leds[1]));
+    ASYNC_CATCH_ALL(self->err, ASYNC_TASK(&leds[1]));
     ASYNC_RETURN(self->err);
     ASYNC_END;
 }

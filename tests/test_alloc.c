@@ -115,7 +115,7 @@ ASYNC(spawner, asyncio_task *tasks[3]; int i; int err;)
         note(asyncio_create_task(ASYNC_NEW(worker, .n = self->i), .into = &self->tasks[self->i]));
     asyncio_create_task(ASYNC_NEW(worker, .n = 3)); /* fire and forget */
     for (self->i = 0; self->i < 3; self->i++) {
-        ASYNC_CATCH(self->err, self->tasks[self->i]);
+        ASYNC_CATCH_ALL(self->err, self->tasks[self->i]);
         note(self->err);
         asyncio_task_release(self->tasks[self->i]);
     }
@@ -275,7 +275,7 @@ ASYNC(future_user, asyncio_future *future; asyncio_value value; int err;)
 {
     ASYNC_BEGIN;
     self->future = asyncio_future_new(NULL);
-    ASYNC_CATCH(self->err, ASYNC_NEW(settler, .future = self->future));
+    ASYNC_CATCH_ALL(self->err, ASYNC_NEW(settler, .future = self->future));
     note(self->err);
     if (self->err != 0 && self->future != NULL)
         asyncio_future_set_exception(self->future, self->err);
@@ -451,7 +451,7 @@ ASYNC(talk, asyncio_task *task; int err;)
     note(asyncio_create_task(ASYNC_NEW(receiver), .into = &self->task));
     ASYNC_AWAIT(asyncio_sleep(0));
     ASYNC_AWAIT(asyncio_sock_sendall(sockets[1], "x", 1));
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     note(self->err);
     asyncio_task_release(self->task);
     ASYNC_END;

@@ -673,7 +673,7 @@ static asyncio_task *joined;
 ASYNC(join, int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, joined);
+    ASYNC_CATCH_ALL(self->err, joined);
     log_add("joined");
     ASYNC_FINALLY;
     log_add("finally");

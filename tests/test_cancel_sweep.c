@@ -91,7 +91,7 @@ ASYNC(gated, struct gate outer; struct gate inner; asyncio_try attempt; int i;)
     for (self->i = 0; self->i < 2; self->i++) {
         self->outer.block.type = self->inner.block.type = &gate_type;
         ASYNC_WITH (&self->outer) {
-            ASYNC_TRY (&self->attempt) {
+            ASYNC_TRY_ALL (&self->attempt) {
                 ASYNC_WITH (&self->inner) {
                     ASYNC_AWAIT(asyncio_sleep(1));
                     if (self->i == 1)
@@ -114,7 +114,7 @@ ASYNC(awaiter, asyncio_task *child; int err;)
     ASYNC_BEGIN;
     entered++;
     asyncio_create_task(ASYNC_NEW(nested), .into = &self->child);
-    ASYNC_CATCH(self->err, self->child);
+    ASYNC_CATCH_ALL(self->err, self->child);
     ASYNC_AWAIT(&signal_future);
     ASYNC_FINALLY;
     left++;
@@ -285,7 +285,7 @@ ASYNC(cancel_chain, bool closed; int i; int err; const char *msg;)
     ASYNC_AWAIT(asyncio_sleep(0));
     ASYNC_AWAIT(asyncio_sleep(0));
     CHECK(asyncio_task_cancel(chain[CHAIN / 2], "round"));
-    ASYNC_CATCH_INTO(self->err, self->msg, chain[CHAIN - 1]);
+    ASYNC_CATCH_ALL_INTO(self->err, self->msg, chain[CHAIN - 1]);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_STR(self->msg, "round");
     ASYNC_AWAIT(asyncio_sleep(1)); /* in a circle the second half ends after the first */

@@ -177,7 +177,7 @@ ASYNC(program, struct fail sub; int err;)
     static struct background_task storage;
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_AT(&storage, background));
-    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, fail));
+    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->sub, fail));
     log_number(self->err - ASYNCIO_EUSER);
     ASYNC_RETURN(3);
     ASYNC_END;

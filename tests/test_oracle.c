@@ -224,7 +224,7 @@ ASYNC(t07_cancel_before_start, asyncio_task *task; int err; const char *message;
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(t07_never), .into = &self->task);
     asyncio_task_cancel(self->task, "m");
-    ASYNC_CATCH_INTO(self->err, self->message, self->task);
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, self->task);
     say("%s %s %s", name(self->err), text(self->message), truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     ASYNC_END;
@@ -234,7 +234,7 @@ ASYNC(t08_waiter, asyncio_future *future; int err; const char *message;)
 {
     asyncio_value value;
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->message, self->future);
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, self->future);
     if (self->err == 0) {
         say("got");
     } else {
@@ -252,7 +252,7 @@ ASYNC(t08_cancel_when_ready, asyncio_future *future; asyncio_task *task; int err
     ASYNC_AWAIT(asyncio_sleep(0));
     asyncio_future_set_result(self->future, 7);
     asyncio_task_cancel(self->task, "x");
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("%s", truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     asyncio_future_release(self->future);
@@ -294,15 +294,15 @@ ASYNC(t09_self_cancel, asyncio_task *task; int err;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(t09_suspends), .into = &self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("suspends %s", t09_outcome(self->task));
     asyncio_task_release(self->task);
     asyncio_create_task(ASYNC_NEW(t09_returns), .into = &self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("returns %s", t09_outcome(self->task));
     asyncio_task_release(self->task);
     asyncio_create_task(ASYNC_NEW(t09_raises), .into = &self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("raises %s", t09_outcome(self->task));
     asyncio_task_release(self->task);
     ASYNC_END;
@@ -312,7 +312,7 @@ ASYNC(t10_stubborn, int n; int err; const char *message;)
 {
     ASYNC_BEGIN;
     while (self->n < 3) {
-        ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(10));
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(10));
         if (self->err == 0)
             break;
         self->n++;
@@ -353,7 +353,7 @@ ASYNC(t11_uncancel, asyncio_task *task; int err;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(t11_survivor), .into = &self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("%s", truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     ASYNC_END;
@@ -362,7 +362,7 @@ ASYNC(t11_uncancel, asyncio_task *task; int err;)
 ASYNC(t12_inner, int err; const char *message;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->message, asyncio_sleep(10));
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(10));
     say("inner %s", text(self->message));
     ASYNC_RAISE(self->err, self->message);
     ASYNC_END;
@@ -371,7 +371,7 @@ ASYNC(t12_outer, asyncio_task *task; int err; const char *message;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(t12_inner), .into = &self->task);
-    ASYNC_CATCH_INTO(self->err, self->message, self->task);
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, self->task);
     say("outer %s %s", text(self->message), truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     ASYNC_RAISE(self->err, self->message);
@@ -385,7 +385,7 @@ ASYNC(t12_cancel_chain, asyncio_task *task; int i; int err;)
         ASYNC_AWAIT(asyncio_sleep(0));
     say("cancel");
     asyncio_task_cancel(self->task, "msg");
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("done %s", truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     ASYNC_END;
@@ -409,11 +409,11 @@ ASYNC(t37_raise_cancelled_by_hand, asyncio_task *task; int err;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(t37_by_hand), .into = &self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("%s %d", truth(asyncio_task_cancelled(self->task)), asyncio_task_cancelling(self->task));
     asyncio_task_release(self->task);
     asyncio_create_task(ASYNC_NEW(t37_by_future), .into = &self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("%s %d", truth(asyncio_task_cancelled(self->task)), asyncio_task_cancelling(self->task));
     asyncio_task_release(self->task);
     ASYNC_END;
@@ -435,7 +435,7 @@ ASYNC(x06_cancel_during_cleanup, asyncio_task *task; int err;)
     asyncio_create_task(ASYNC_NEW(x06_tidy), .into = &self->task);
     ASYNC_AWAIT(asyncio_sleep(0));
     asyncio_task_cancel(self->task, NULL);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("%s", truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     ASYNC_END;
@@ -461,7 +461,7 @@ ASYNC(x12_cancel_from_done_callback, asyncio_future *future; asyncio_task *task;
     ASYNC_AWAIT(asyncio_sleep(0));
     CHECK_EQ(asyncio_future_add_done_callback(self->future, NULL, x12_cancel, &self->task), 0);
     asyncio_future_set_result(self->future, 1);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("cancelled %s", truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     asyncio_future_release(self->future);
@@ -470,7 +470,7 @@ ASYNC(x12_cancel_from_done_callback, asyncio_future *future; asyncio_task *task;
     asyncio_create_task(ASYNC_NEW(x12_waiter, .future = self->future), .into = &self->task);
     ASYNC_AWAIT(asyncio_sleep(0));
     asyncio_future_set_result(self->future, 1);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     say("cancelled %s", truth(asyncio_task_cancelled(self->task)));
     asyncio_task_release(self->task);
     asyncio_future_release(self->future);
@@ -486,7 +486,7 @@ ASYNC(x13_sleeper)
 ASYNC(x13_waiter, asyncio_task *task; int err; const char *message;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->err, self->message, self->task);
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, self->task);
     say("sees it %d", asyncio_task_cancelling(asyncio_current_task()));
     ASYNC_RAISE(self->err, self->message);
     ASYNC_END;
@@ -499,7 +499,7 @@ ASYNC(x13_cancelled_by_someone_else, asyncio_task *task; asyncio_task *other; in
     asyncio_create_task(ASYNC_NEW(x13_waiter, .task = self->task), .into = &self->other);
     ASYNC_AWAIT(asyncio_sleep(0));
     asyncio_task_cancel(self->task, NULL);
-    ASYNC_CATCH(self->err, self->other);
+    ASYNC_CATCH_ALL(self->err, self->other);
     say("%s %d", truth(asyncio_task_cancelled(self->other)), asyncio_task_cancelling(self->other));
     asyncio_task_release(self->task);
     asyncio_task_release(self->other);
@@ -509,7 +509,7 @@ ASYNC(x13_cancelled_by_someone_else, asyncio_task *task; asyncio_task *other; in
 ASYNC(x20_deaf, int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     ASYNC_END;
 }
 ASYNC(x20_cancel_returns, asyncio_task *task;)
@@ -545,7 +545,7 @@ ASYNC(t28_done_callback_order, asyncio_future *future; asyncio_task *tasks[2]; i
     asyncio_future_set_result(self->future, 0);
     say("set");
     for (self->i = 0; self->i < 2; self->i++) {
-        ASYNC_CATCH(self->err, self->tasks[self->i]);
+        ASYNC_CATCH_ALL(self->err, self->tasks[self->i]);
         asyncio_task_release(self->tasks[self->i]);
     }
     CHECK_EQ(asyncio_future_add_done_callback(self->future, NULL, say_done, "callback after done"), 0);
@@ -739,7 +739,7 @@ static bool sync03_child_done;
 ASYNC(sync03_background, const char *n; const char *mode; int err; int i;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, asyncio_sleep(100));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(100));
     if (self->err == 0)
         ASYNC_RETURN(0);
     say("%s cancelled", self->n);
@@ -811,7 +811,7 @@ ASYNC(sync04_passes, int err;)
 {
     ASYNC_BEGIN;
     CHECK_EQ(raise(SIGINT), 0);
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     put(self->err == ASYNCIO_ECANCELLED ? "cancelled" : "not reached");
     ASYNC_RAISE(self->err);
     ASYNC_END;
@@ -820,7 +820,7 @@ ASYNC(sync04_swallows, int err;)
 {
     ASYNC_BEGIN;
     CHECK_EQ(raise(SIGINT), 0);
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     put("swallowed");
     ASYNC_RETURN(4);
     ASYNC_END;

@@ -223,10 +223,10 @@ TEST(test_run_reports_hanging_tasks_errors)
 ASYNC(takes_its_time, int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, asyncio_sleep(100));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(100));
     log_number(self->err == ASYNCIO_ECANCELLED);
     asyncio_create_task(ASYNC_NEW(background, .name = "never run to its end"));
-    ASYNC_CATCH(self->err, asyncio_sleep(5));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(5));
     log_number(self->err);
     log_add("in its time");
     ASYNC_END;
@@ -250,7 +250,7 @@ static asyncio_future never;
 ASYNC(hangs, int err;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH(self->err, &never);
+    ASYNC_CATCH_ALL(self->err, &never);
     asyncio_future_init(&never, NULL);
     ASYNC_AWAIT(&never);
     ASYNC_FINALLY;
@@ -441,7 +441,7 @@ ASYNC(cancelled_twice, int err;)
 {
     ASYNC_BEGIN;
     interrupt(NULL);
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     asyncio_task_cancel(asyncio_current_task(), NULL); /* not only Ctrl-C wants it */
     ASYNC_RAISE(self->err);
     ASYNC_END;
@@ -450,7 +450,7 @@ ASYNC(turns_it, int err; int into;)
 {
     ASYNC_BEGIN;
     interrupt(NULL);
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     if (self->into != 0)
         ASYNC_RAISE(self->into);
@@ -481,7 +481,7 @@ ASYNC(goes_on, int err;)
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(background, .name = "background"));
     interrupt(NULL);
-    ASYNC_CATCH(self->err, asyncio_sleep(1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
     log_add("swallowed");
     interrupt(NULL);
     CHECK_EQ(asyncio_call_later(asyncio_get_running_loop(), NULL, 50, note_second, NULL), 0);

@@ -352,7 +352,7 @@ ASYNC(far_descriptor, int fds[2], far, err, got; char byte; asyncio_loop *loop;)
         put(self->fds[1], "x");
         ASYNC_AWAIT_INTO(self->got, asyncio_sock_recv(self->far, &self->byte, 1)); /* it need not wait */
         CHECK_EQ(self->got, 1);
-        ASYNC_CATCH(self->err, asyncio_sock_recv(self->far, &self->byte, 1));
+        ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->far, &self->byte, 1));
         CHECK_EQ(self->err, ASYNCIO_EVALUE);
         close(self->far);
     }
@@ -399,7 +399,7 @@ static void read_error(void *arg)
 ASYNC(recv_into, int fd; char *buf; size_t size; const char *word; int got;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_INTO(self->got, *(int *)(void *)self->buf, asyncio_sock_recv(self->fd, self->buf + 8, self->size));
+    ASYNC_CATCH_ALL_INTO(self->got, *(int *)(void *)self->buf, asyncio_sock_recv(self->fd, self->buf + 8, self->size));
     if (self->got != 0)
         ASYNC_RAISE(self->got);
     log_tick(self->word);
@@ -428,9 +428,9 @@ ASYNC(closed_descriptor, int fds[2], good[2], pipe[2]; int err; asyncio_loop *lo
     close_pair(self->fds);
     put(self->good[1], "x");
     self->ticks = self->loop->ticks;
-    ASYNC_CATCH(self->err, self->reader);
+    ASYNC_CATCH_ALL(self->err, self->reader);
     CHECK_EQ(self->err, EBADF);
-    ASYNC_CATCH_INTO(self->err, self->a.i, self->other);
+    ASYNC_CATCH_ALL_INTO(self->err, self->a.i, self->other);
     CHECK_EQ(self->err, 0);
     CHECK_EQ(self->a.i, 1);
     CHECK_EQ(self->once.calls, 1);
@@ -445,11 +445,11 @@ ASYNC(closed_descriptor, int fds[2], good[2], pipe[2]; int err; asyncio_loop *lo
     asyncio_task_release(self->reader);
     asyncio_task_release(self->other);
 
-    ASYNC_CATCH(self->err, asyncio_sock_recv(self->once.fd, self->a.c, 1)); /* closed already: at once */
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->once.fd, self->a.c, 1)); /* closed already: at once */
     CHECK_EQ(self->err, EBADF);
-    ASYNC_CATCH(self->err, asyncio_sock_sendall(self->once.fd, "x", 1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_sendall(self->once.fd, "x", 1));
     CHECK_EQ(self->err, EBADF);
-    ASYNC_CATCH(self->err, asyncio_sock_sendall(-1, "x", 1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_sendall(-1, "x", 1));
     CHECK_EQ(self->err, EBADF);
 
     self->once.calls = 0; /* never open: the same */
@@ -480,7 +480,7 @@ ASYNC(reused_number, int fds[2], other[2], swap[2], err; union { char c[16]; int
     self->swap[0] = self->fds[0];
     self->swap[1] = self->other[0];
     (void)asyncio_call_soon(asyncio_get_running_loop(), NULL, open_again, self->swap);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, EBADF);
     asyncio_task_release(self->task);
     close_pair(self->fds);
@@ -500,7 +500,7 @@ ASYNC(closed_and_cancelled, int fds[2], err; union { char c[16]; int i; } buf; a
     ASYNC_AWAIT(asyncio_sleep(0));
     close_pair(self->fds);
     (void)asyncio_call_soon(asyncio_get_running_loop(), NULL, cancel_task, self->task);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     asyncio_task_release(self->task);
     ASYNC_AWAIT(asyncio_sleep(1));
@@ -533,7 +533,7 @@ ASYNC(sock_ops, int fds[2], got, err; union { char c[16]; int i; } buf; asyncio_
     CHECK(!asyncio_remove_reader(self->loop, self->fds[1])); /* a task's wait is not a callback to be removed */
     asyncio_task_cancel(self->task, NULL);
     log_tick("cancel");
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     log_tick("cancelled");
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK(!asyncio_remove_reader(self->loop, self->fds[1]));
@@ -584,7 +584,7 @@ ASYNC(peer_goes, int fds[2]; union { char c[16]; int i; } buf; asyncio_task *tas
     CHECK_EQ(self->got, 0);
     CHECK_LOG("3 eof");
     asyncio_task_release(self->task);
-    ASYNC_CATCH(self->err, asyncio_sock_sendall(self->fds[0], "x", 1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_sendall(self->fds[0], "x", 1));
     CHECK_EQ(self->err, EPIPE); /* and we are still alive */
     close(self->fds[0]);
     ASYNC_END;
@@ -605,10 +605,10 @@ ASYNC(reset, int listener, client, peer, err; struct linger linger; struct socka
     self->linger.l_onoff = 1;
     CHECK_EQ(setsockopt(self->peer, SOL_SOCKET, SO_LINGER, &self->linger, sizeof self->linger), 0);
     close(self->peer);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ECONNRESET);
     asyncio_task_release(self->task);
-    ASYNC_CATCH_INTO(self->err, self->detail, asyncio_sock_sendall(self->client, "x", 1));
+    ASYNC_CATCH_ALL_INTO(self->err, self->detail, asyncio_sock_sendall(self->client, "x", 1));
     CHECK_EQ(self->err, EPIPE);
     CHECK_EQ(self->detail, 0); /* the traceback begins where it is raised */
     close(self->client);
@@ -697,7 +697,7 @@ ASYNC(cancelled_send, int fds[2], err; asyncio_task *task; size_t total; ssize_t
     asyncio_create_task(ASYNC_NEW(send_big, .fd = self->fds[0]), .into = &self->task);
     ASYNC_AWAIT(asyncio_sleep(0));
     asyncio_task_cancel(self->task, NULL);
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     asyncio_task_release(self->task);
     CHECK(!asyncio_remove_writer(asyncio_get_running_loop(), self->fds[0]));
@@ -724,7 +724,7 @@ ASYNC(prompt, int fds[2], err; union { char c[16]; int i; } buf; asyncio_task *t
     ASYNC_AWAIT(asyncio_sleep(1));
     start_ticks();
     asyncio_task_cancel(self->task, "enough");
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     log_tick("cancelled");
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_STR(asyncio_future_cancel_message(asyncio_task_future(self->task)), "enough");
@@ -745,14 +745,14 @@ ASYNC(busy, int fds[2], err, got; union { char c[16]; int i; } buf; asyncio_task
     asyncio_create_task(ASYNC_NEW(recv_into, .fd = self->fds[0], .buf = self->buf.c, .size = 1, .word = "first"),
                         .into = &self->task);
     ASYNC_AWAIT(asyncio_sleep(0));
-    ASYNC_CATCH(self->err, asyncio_sock_recv(self->fds[0], &self->byte, 1));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->fds[0], &self->byte, 1));
     CHECK_EQ(self->err, ASYNCIO_EBUSY);
     CHECK_EQ(asyncio_add_reader(self->loop, self->fds[0], log_word, TEXT("no")), ASYNCIO_EBUSY);
     ASYNC_AWAIT(asyncio_sock_sendall(self->fds[0], "w", 1));
     CHECK_EQ(asyncio_add_writer(self->loop, self->fds[0], log_word, TEXT("no")), 0);
     CHECK(asyncio_remove_writer(self->loop, self->fds[0]));
     put(self->fds[1], "12");
-    ASYNC_CATCH(self->err, asyncio_sock_recv(self->fds[0], &self->byte, 1)); /* though there is something to read */
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->fds[0], &self->byte, 1)); /* though there is something to read */
     CHECK_EQ(self->err, ASYNCIO_EBUSY);
     ASYNC_AWAIT_INTO(self->got, self->task);
     CHECK_EQ(self->got, 1);
@@ -815,7 +815,7 @@ ASYNC(racing, int fds[2], i, err, got; union { char c[16]; int i; } buf; asyncio
             asyncio_task_cancel(self->task, NULL);
             ASYNC_AWAIT(asyncio_sleep(0));
         }
-        ASYNC_CATCH(self->err, self->task);
+        ASYNC_CATCH_ALL(self->err, self->task);
         CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
         asyncio_task_release(self->task);
     }
@@ -922,7 +922,7 @@ ASYNC(connections, int listener, client, peer, got, err, taken; struct sockaddr_
     asyncio_task_cancel(self->task, NULL); /* the listener stays usable, and no connection is stolen */
     self->client = make_socket();
     ASYNC_AWAIT(asyncio_sock_connect(self->client, (struct sockaddr *)&self->address, sizeof self->address));
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_EQ(self->taken, -1);
     asyncio_task_release(self->task);
@@ -953,11 +953,11 @@ ASYNC(connections, int listener, client, peer, got, err, taken; struct sockaddr_
 
     close(self->listener);
     self->client = make_socket();
-    ASYNC_CATCH(self->err, asyncio_sock_connect(self->client, (struct sockaddr *)&self->address, sizeof self->address));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(self->client, (struct sockaddr *)&self->address, sizeof self->address));
     CHECK_EQ(self->err, ECONNREFUSED);
-    ASYNC_CATCH(self->err, asyncio_sock_connect(-1, (struct sockaddr *)&self->address, sizeof self->address));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(-1, (struct sockaddr *)&self->address, sizeof self->address));
     CHECK_EQ(self->err, EBADF);
-    ASYNC_CATCH(self->err, asyncio_sock_accept(self->client, NULL, NULL));
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_accept(self->client, NULL, NULL));
     CHECK_EQ(self->err, EINVAL); /* not listening */
     close(self->client);
     ASYNC_END;
@@ -977,7 +977,7 @@ ASYNC(full_queue, int listener, i, err, clients[8]; struct sockaddr_un address; 
     for (self->i = 0; self->i < 8; self->i++) {
         self->clients[self->i] = socket(AF_UNIX, SOCK_STREAM, 0);
         CHECK_EQ(asyncio_set_nonblocking(self->clients[self->i]), 0);
-        ASYNC_CATCH(self->err, asyncio_sock_connect(self->clients[self->i], (struct sockaddr *)&self->address, self->size));
+        ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(self->clients[self->i], (struct sockaddr *)&self->address, self->size));
         CHECK_EQ(self->err, self->i == 0 ? 0 : EAGAIN);
     }
     for (self->i = 0; self->i < 8; self->i++)
@@ -1049,7 +1049,7 @@ ASYNC(misuse, int fds[2], err, got; asyncio_status forgotten; char byte;)
     log_clear();
     self->forgotten = asyncio_sock_recv(self->fds[0], &self->byte, 1);
     CHECK_EQ(self->forgotten.code, ASYNCIO__PENDING);
-    ASYNC_CATCH(self->err, asyncio_sock_recv(self->fds[1], &self->byte, 1)); /* it waits for the other one already */
+    ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->fds[1], &self->byte, 1)); /* it waits for the other one already */
     CHECK_EQ(self->err, ASYNCIO_ERUNTIME);
     put(self->fds[1], "x");
     ASYNC_AWAIT_INTO(self->got, self->forgotten);

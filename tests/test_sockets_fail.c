@@ -178,10 +178,10 @@ ASYNC(both, asyncio_root *first, *second; asyncio_task *tasks[2];)
     ASYNC_BEGIN;
     asyncio_create_task(self->first, .into = &self->tasks[0]);
     asyncio_create_task(self->second, .into = &self->tasks[1]);
-    ASYNC_CATCH(errors[1], self->tasks[1]);
+    ASYNC_CATCH_ALL(errors[1], self->tasks[1]);
     if (errors[1] != 0) /* it may have failed before the first could know of it */
         asyncio_task_cancel(self->tasks[0], NULL);
-    ASYNC_CATCH(errors[0], self->tasks[0]);
+    ASYNC_CATCH_ALL(errors[0], self->tasks[0]);
     ASYNC_END;
 }
 static struct both_task the_both;

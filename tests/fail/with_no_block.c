@@ -11,11 +11,11 @@ ASYNC(main_coro, struct counter counter; asyncio_try attempt;)
 {
     ASYNC_BEGIN;
 #ifdef FIXED
-    ASYNC_TRY(&self->attempt) {
+    ASYNC_TRY_ALL(&self->attempt) {
         self->counter.n++;
     }
 #else
-    ASYNC_TRY(&self->counter) {
+    ASYNC_TRY_ALL(&self->counter) {
         self->counter.n++;
     }
 #endif

@@ -48,7 +48,7 @@ ASYNC(awaits_task, asyncio_task *task; int got, err;)
     CHECK_EQ(other_create(6, &self->task), 0);
     ASYNC_AWAIT(asyncio_sleep(0));
     asyncio_task_cancel(self->task, "stop");
-    ASYNC_CATCH(self->err, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK(other_is_cancelled(self->task));
     asyncio_task_release(self->task);
