@@ -591,12 +591,12 @@ static inline void asyncio_coro_close(asyncio_loop *loop, asyncio_root *root)
         asyncio__core_of(loop)->free(asyncio__task_of(coro));
 }
 
-ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options,
-                                       int err, const char *message)
+ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, asyncio_task **into, int err,
+                                       const char *message)
 {
     asyncio_exception_context context;
-    if (options->into != NULL)
-        *options->into = NULL;
+    if (into != NULL)
+        *into = NULL;
     if (err != ASYNCIO_EREUSED)
         asyncio_coro_close(loop, root);
     if (loop != NULL && message != NULL) {
@@ -617,16 +617,17 @@ ASYNCIO__COLD void asyncio__step_now(asyncio_task *task)
     core->current = previous;
 }
 
-ASYNCIO__COLD int asyncio__task_refused(asyncio_loop *loop, asyncio_root *root, asyncio_task_options options)
+/* Not given the options: a struct by value to a function that is not inline may be copied by a call to memcpy. */
+ASYNCIO__COLD int asyncio__task_refused(asyncio_loop *loop, asyncio_root *root, asyncio_task **into)
 {
     if (root == NULL)
-        return asyncio__task_refuse(loop, root, &options, ASYNCIO_ENOMEM, "create_task: out of memory");
+        return asyncio__task_refuse(loop, root, into, ASYNCIO_ENOMEM, "create_task: out of memory");
     if (asyncio__core_of(loop)->closed)
-        return asyncio__task_refuse(loop, root, &options, ASYNCIO_ECLOSED, NULL);
+        return asyncio__task_refuse(loop, root, into, ASYNCIO_ECLOSED, NULL);
     if (asyncio__coro_of(root)->awaiter != NULL)
-        return asyncio__task_refuse(loop, root, &options, ASYNCIO_EREUSED,
+        return asyncio__task_refuse(loop, root, into, ASYNCIO_EREUSED,
                                     "create_task: this coroutine was awaited or made a task before");
-    return asyncio__task_refuse(loop, root, &options, ASYNCIO_EVALUE,
+    return asyncio__task_refuse(loop, root, into, ASYNCIO_EVALUE,
                                 "create_task: a frame without room for a Task (use ASYNC_NEW or ASYNC_AT)");
 }
 
@@ -681,7 +682,7 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asy
     asyncio_coro *coro = asyncio__coro_of(root);
     asyncio_task *task;
     if (ASYNCIO__UNLIKELY(root == NULL || core->closed || coro->awaiter != NULL || !(coro->flags & ASYNCIO__FRAME_ROOM)))
-        return asyncio__task_refused(loop, root, options);
+        return asyncio__task_refused(loop, root, options.into);
     task = asyncio__task_of(coro);
     asyncio__task_fill(task, loop, options);
 #if ASYNCIO_ALL_TASKS
@@ -733,7 +734,7 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
 static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
     if (loop == NULL && (loop = asyncio__running_loop) == NULL)
-        return asyncio__task_refuse(NULL, root, options, ASYNCIO_ENOLOOP, NULL);
+        return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ENOLOOP, NULL);
     if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL && !asyncio__core_of(loop)->closed && root != NULL))
         return asyncio__core_of(loop)->factory(loop, root, options);
     return asyncio_task_new(loop, root, options);
