@@ -331,7 +331,7 @@ TEST(test_await_spelled_out)
 ASYNC(awaits_at, struct returns_task sub; int got;)
 {
     ASYNC_BEGIN;
-    ASYNC_AWAIT_INTO(self->got, ASYNC_AT(&self->sub, returns, .value = 12)); /* a frame with room for a Task works, too */
+    ASYNC_AWAIT_INTO(self->got, ASYNC_AT(&self->sub, returns, .value = 12)); /* room for a Task does not hurt */
     ASYNC_RETURN(self->got);
     ASYNC_END;
 }
@@ -530,8 +530,6 @@ ASYNC(finally, int how; int awaits; int err; int raise; int overrides; struct re
     ASYNC_END;
 }
 
-static void check_finally(int how, int awaits, int raise, int overrides, int want, asyncio_value want_value, bool nested);
-
 ASYNC(around_finally, struct finally sub; int how; int awaits; int raise; int overrides; int err; asyncio_value got;
       int want; asyncio_value want_value;)
 {
@@ -544,7 +542,8 @@ ASYNC(around_finally, struct finally sub; int how; int awaits; int raise; int ov
     ASYNC_END;
 }
 
-static void check_finally(int how, int awaits, int raise, int overrides, int want, asyncio_value want_value, bool nested)
+static void check_finally(int how, int awaits, int raise, int overrides, int want, asyncio_value want_value,
+                          bool nested)
 {
     asyncio_value value = -1;
     log_clear();
@@ -612,7 +611,7 @@ TEST(test_finally_on_cancellation)
     CHECK_EQ(asyncio_loop_close(&loop), 0);
 }
 
-/* A cancellation that comes during FINALLY replaces the outcome like any error there; the clean-up does not run twice. */
+/* A cancellation during FINALLY replaces the outcome like any error there; the clean-up does not run twice. */
 TEST(test_cancel_during_finally)
 {
     asyncio_task *task;
@@ -1141,6 +1140,47 @@ TEST(test_try)
     CHECK_LOG("inner cancelled outer cancelled cancelled finally");
     CHECK_EQ(asyncio_task_cancelling(task), 1);
     CHECK_EQ(asyncio_loop_close(&loop), 0);
+}
+
+/* Python's `except Exception`: a cancellation is none, and leaves whoever forgets to look. */
+ASYNC(catches_exceptions, asyncio_try t; int what; int err; asyncio_value value; struct raises sub;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = E1, .sleeps = 1));
+    log_error(self->err);
+    if (self->what == 0)
+        ASYNC_CATCH(self->err, asyncio_sleep(10));
+    if (self->what == 1)
+        ASYNC_CATCH_INTO(self->err, self->value, asyncio_sleep(10));
+    if (self->what == 2) {
+        ASYNC_TRY(&self->t)
+            ASYNC_AWAIT(asyncio_sleep(10));
+        ASYNC_EXCEPT(&self->t)
+            log_add("except");
+    }
+    if (self->what == 3)
+        ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, raises, .err = ASYNCIO_ECANCELLED, .sleeps = 100));
+    log_add("after");
+    ASYNC_FINALLY;
+    log_add("finally");
+    ASYNC_END;
+}
+
+TEST(test_catch_and_try_let_a_cancellation_pass)
+{
+    int what;
+    for (what = 0; what < 4; what++) {
+        asyncio_task *task;
+        open_loop();
+        START(&task, catches_exceptions, .what = what);
+        step(2);
+        CHECK(asyncio_task_cancel(task, "m"));
+        step(1);
+        CHECK(asyncio_task_cancelled(task));
+        CHECK_STR(asyncio_task_cancel_message(task), "m");
+        CHECK_LOG("E1 finally");
+        CHECK_EQ(asyncio_loop_close(&loop), 0);
+    }
 }
 
 ASYNC(try_falls_off, asyncio_try t; int again;)
@@ -1691,6 +1731,7 @@ int main(void)
     RUN(test_with_in_a_loop_and_break_and_continue);
     RUN(test_blocks_as_statements);
     RUN(test_try);
+    RUN(test_catch_and_try_let_a_cancellation_pass);
     RUN(test_try_at_the_end_and_around_a_block);
     RUN(test_block_in_finally_keeps_the_outcome);
     RUN(test_cancel_from_a_blocks_exit);

@@ -91,8 +91,8 @@ ASYNC(raises)
     ASYNC_END;
 }
 
-/* What CPython 3.14 traces for such a program: the eager task runs in its creator's iteration, awaiting one that is done
- * takes none, and one that blocked goes on in the next. */
+/* What CPython 3.14 traces for such a program: the eager task runs in its creator's iteration, awaiting one that is
+ * done takes none, and one that blocked goes on in the next. */
 ASYNC(trace, struct returns_task n; struct yields_task y; struct returns_task g1; struct returns_task g2; int got;
       asyncio_handle handle;)
 {
@@ -153,7 +153,7 @@ ASYNC(completes, struct returns_task child; struct raises_task bad; asyncio_task
     CHECK(!asyncio_task_cancel(self->task, "late")); /* test_cancellation_after_eager_completion */
     CHECK(!asyncio_task_cancelled(self->task));
     asyncio_task_release(self->task);
-    CHECK_EQ(asyncio_create_task(ASYNC_AT(&self->bad, raises), .into = &self->task), 0); /* the task's, not create_task's */
+    CHECK_EQ(asyncio_create_task(ASYNC_AT(&self->bad, raises), .into = &self->task), 0); /* the task's error */
     CHECK(asyncio_task_done(self->task));
     CHECK_EQ(reports, 0);
     ASYNC_CATCH_ALL(self->err, self->task);

@@ -328,7 +328,7 @@ TEST(test_remove_done_callback)
     (void)asyncio_future_add_done_callback(&future, &handles[3], say, word_a);
     (void)asyncio_future_add_done_callback(&future, &handles[4], say, word_c);
     (void)asyncio_future_add_done_callback(&future, &handles[5], say, word_a);
-    CHECK_EQ(asyncio_future_remove_done_callback(&future, say, word_a), 3); /* first, middle and last; only equal ones */
+    CHECK_EQ(asyncio_future_remove_done_callback(&future, say, word_a), 3); /* all that are equal, no others */
     CHECK_EQ(asyncio_future_remove_done_callback(&future, say, word_a), 0);
     (void)asyncio_future_add_done_callback(&future, &handles[5], say, word_b); /* its storage is free again */
     CHECK_EQ(asyncio_future_set_result(&future, 0), 0);
@@ -338,7 +338,7 @@ TEST(test_remove_done_callback)
     close_loop();
 }
 
-/* Python's test_callbacks_remove_first_callback and its like: whichever of n is removed, the others keep their order. */
+/* test_callbacks_remove_first_callback and its like: whichever of n is removed, the others keep their order. */
 TEST(test_callbacks_remove_each)
 {
     static char words[4][2] = {"0", "1", "2", "3"};

@@ -1376,7 +1376,7 @@ ASYNC(nests_heap, int depth;)
     ASYNC_END;
 }
 
-/* However tasks hang together when a loop closes: all is freed. (Who awaits whom, and who is older, both ways round.) */
+/* However tasks hang together when a loop closes: all is freed. */
 TEST(test_close_frees_everything)
 {
     long before = blocks;
