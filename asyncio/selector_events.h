@@ -164,7 +164,8 @@ static inline int asyncio__recv_attempt(int fd, asyncio_task *task, bool ready, 
     return 0;
 }
 static const asyncio__sock_wait asyncio__recv_wait = {
-    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a descriptor to read", false}, asyncio__recv_attempt, ASYNCIO__READ};
+    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a descriptor to read", false}, asyncio__recv_attempt,
+    ASYNCIO__READ};
 
 static inline int asyncio__send_attempt(int fd, asyncio_task *task, bool ready, asyncio_value *value)
 {

@@ -3,7 +3,7 @@
  * asyncio/selectors.h - the POSIX port: clock, wake-up pipe, lock, and select() behind a table of functions.
  *
  * A selector is the part that epoll, kqueue or poll would replace: it is told which descriptors matter (`set`) and
- * asked which are ready (`wait`). The table of descriptors above it, and all that uses it, does not know which one runs.
+ * asked which are ready (`wait`). The table of descriptors above it, and its users, do not know which one runs.
  *
  * select()   descriptors below FD_SETSIZE (1024 with glibc) only, O(descriptors) a wait. A regular file is always
  *            ready. A descriptor that was closed while it was watched counts as ready once more, so that whoever waits

@@ -91,7 +91,8 @@ static inline void asyncio__concurrent_closed(asyncio__node *node)
     asyncio_coro_close(future->loop, future->root);
     asyncio__concurrent_settle(future, ASYNCIO_ECLOSED, 0);
 }
-static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread", false};
+static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread",
+                                                         false};
 
 static inline void asyncio__concurrent_cancel(void *arg)
 {
@@ -108,8 +109,8 @@ static inline void asyncio__concurrent_cancel(void *arg)
  *   Suspends   never; from any thread
  *   Returns    0; ASYNCIO_ECLOSED and ASYNCIO_ENOMEM (root is NULL), the future then being done with that error
  *   Memory     allocates nothing
- *   Source     tasks.py:run_coroutine_threadsafe. Differs: if the loop closes before it is done, the future is done with
- *              ASYNCIO_ECLOSED, where CPython lets its owner wait for ever.
+ *   Source     tasks.py:run_coroutine_threadsafe. Differs: if the loop closes before it is done, the future is done
+ *              with ASYNCIO_ECLOSED, where CPython lets its owner wait for ever.
  */
 static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_loop *loop,
                                                    asyncio_concurrent_future *future)

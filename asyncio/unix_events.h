@@ -2,15 +2,15 @@
  *
  * asyncio/unix_events.h - signals as ordinary callbacks of a loop.
  *
- *     asyncio_add_signal_handler(loop, SIGTERM, on_term, self);     // on_term(self) runs in the loop: it may do anything
+ *     asyncio_add_signal_handler(loop, SIGTERM, on_term, self);  // on_term(self) runs in the loop: it may do anything
  *
- * The process has one handler per signal, so one loop can have it. What runs in signal context only marks the signal and
- * wakes the loop; the callback runs in the iteration after the loop noticed. Signals that come twice before that are
- * one; different ones are called in the order of their numbers. While a handler is installed, having nothing else to do
- * is not a deadlock. System calls that a signal interrupts are restarted where the system can.
+ * The process has one handler per signal, so one loop can have it. What runs in signal context only marks the signal
+ * and wakes the loop; the callback runs in the iteration after the loop noticed. Signals that come twice before that
+ * are one; different ones are called in the order of their numbers. While a handler is installed, having nothing else
+ * to do is not a deadlock. System calls that a signal interrupts are restarted where the system can.
  *
- * With threads: only a loop in the main thread can have handlers, as in CPython. A signal may be caught in any thread; so
- * that none is on its way when the loop closes, block signals in the other threads.
+ * With threads: only a loop in the main thread can have handlers, as in CPython. A signal may be caught in any thread;
+ * so that none is on its way when the loop closes, block signals in the other threads.
  *
  * Source: CPython Lib/asyncio/unix_events.py:_UnixSelectorEventLoop.add_signal_handler
  */

@@ -34,7 +34,7 @@ ASYNC(speak, int fd; int number; size_t total; size_t sent; size_t size; char bu
     ASYNC_END;
 }
 
-/* Tries the server's addresses (IPv6, IPv4) one after the other. Gives a connected descriptor; raises the last error. */
+/* Tries the server's addresses (IPv6, IPv4) one after the other. Gives a connected descriptor, or raises an error. */
 ASYNC(connect_to, const struct addrinfo *server; int fd; int err;)
 {
     ASYNC_BEGIN;
@@ -46,8 +46,8 @@ ASYNC(connect_to, const struct addrinfo *server; int fd; int err;)
         }
         self->err = asyncio_set_nonblocking(self->fd);
         if (self->err == 0)
-            ASYNC_CATCH_ALL(self->err,
-                        asyncio_sock_connect(self->fd, self->server->ai_addr, (socklen_t)self->server->ai_addrlen));
+            ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(self->fd, self->server->ai_addr,
+                                                            (socklen_t)self->server->ai_addrlen));
         if (self->err == 0)
             ASYNC_RETURN(self->fd);
         close(self->fd);
@@ -59,8 +59,8 @@ ASYNC(connect_to, const struct addrinfo *server; int fd; int err;)
 }
 
 /* One connection. Gives 0 if everything came back as it was sent, or raises an error. */
-ASYNC(converse, const struct addrinfo *server; int number; size_t total; int fd; int got, i; size_t received; int ignored;
-      char buf[4096]; asyncio_task *speaker; struct connect_to connecting;)
+ASYNC(converse, const struct addrinfo *server; int number; size_t total; int fd; int got, i; size_t received;
+      int ignored; char buf[4096]; asyncio_task *speaker; struct connect_to connecting;)
 {
     ASYNC_BEGIN;
     self->fd = -1;
@@ -78,7 +78,7 @@ ASYNC(converse, const struct addrinfo *server; int number; size_t total; int fd;
     if (self->received < self->total)
         ASYNC_RAISE(ASYNCIO_EINCOMPLETEREAD);
     ASYNC_AWAIT(self->speaker);
-    ASYNC_FINALLY; /* the speaker must be gone before its descriptor is closed; if it is done, cancelling does nothing */
+    ASYNC_FINALLY; /* the speaker must be gone before its descriptor is closed; one that is done is not cancelled */
     if (self->speaker != NULL) {
         asyncio_task_cancel(self->speaker, NULL);
         ASYNC_CATCH_ALL(self->ignored, self->speaker);
@@ -100,9 +100,7 @@ ASYNC(client, const struct addrinfo *server; int count; size_t total; asyncio_ta
         asyncio_create_task(ASYNC_NEW(converse, .server = self->server, .number = self->i, .total = self->total),
                             .into = &self->tasks[self->i]);
     for (self->i = 0; self->i < self->count; self->i++) {
-        ASYNC_CATCH_ALL(self->err, self->tasks[self->i]);
-        if (self->err == ASYNCIO_ECANCELLED)
-            ASYNC_RAISE(self->err); /* Ctrl-C. run() cancels the connections, and their FINALLY closes them */
+        ASYNC_CATCH(self->err, self->tasks[self->i]); /* Ctrl-C passes; run() then cancels the connections, too */
         if (self->err == 0)
             self->good++;
         else

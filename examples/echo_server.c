@@ -37,14 +37,16 @@ ASYNC(echo, int fd; int got; char buf[4096];)
     ASYNC_END;
 }
 
-/* One task per connection, and nobody awaits it: so it deals with its errors itself, and closes what it was given. The
- * frame of the coroutine that it awaits lies in its own frame: one allocation per connection. */
+/* One task per connection, and nobody awaits it: so it deals with its errors itself, and closes what it was given. A
+ * cancellation is no error to catch: it passes, through FINALLY. The frame of the coroutine that it awaits lies in its
+ * own frame: one allocation per connection. */
 ASYNC(connection, int fd; int err; struct echo echo;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_ALL(self->err, ASYNC_IN(&self->echo, echo, .fd = self->fd));
-    if (self->err != 0 && self->err != ASYNCIO_ECANCELLED) /* cancelled: the server stops */
+    ASYNC_CATCH(self->err, ASYNC_IN(&self->echo, echo, .fd = self->fd));
+    if (self->err != 0)
         fprintf(stderr, "connection lost: %s\n", asyncio_strerror(self->err));
+    ASYNC_FINALLY;
     close(self->fd);
     ASYNC_END;
 }
@@ -54,7 +56,7 @@ ASYNC(accept_connections, int listener; int fd; int err;)
 {
     ASYNC_BEGIN;
     for (;;) {
-        ASYNC_CATCH_ALL_INTO(self->err, self->fd, asyncio_sock_accept(self->listener, NULL, NULL));
+        ASYNC_CATCH_INTO(self->err, self->fd, asyncio_sock_accept(self->listener, NULL, NULL));
         if (self->err == EMFILE || self->err == ENFILE || self->err == ENOBUFS || self->err == ENOMEM) {
             fprintf(stderr, "cannot accept: %s\n", asyncio_strerror(self->err));
             ASYNC_AWAIT(asyncio_sleep(1)); /* it waits in the queue, and so do we: trying on and on would help nobody */

@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
-# The echo server of examples/ serves netcat, its own client with many connections, clients that stop halfway, that reset
-# and that only wait; it ends cleanly by SIGTERM and SIGINT, and leaks neither memory nor descriptors.
+# The echo server of examples/ serves netcat, its own client with many connections, clients that stop halfway, that
+# reset and that only wait; it ends cleanly by SIGTERM and SIGINT, and leaks neither memory nor descriptors.
 use strict;
 use warnings;
 use Cwd 'abs_path';
@@ -29,7 +29,8 @@ close $trivial;
 my $flags = works("$cc $sanitize $dir/trivial.c -o $dir/trivial") && works("$dir/trivial") ? $sanitize : '';
 note $flags ? "with $flags" : 'without sanitizers';
 for my $name (qw(echo_server echo_client)) {
-    ok works("$cc -std=c99 $warnings -I. examples/$name.c -o $dir/x"), "$name compiles without a word" or diag slurp("$dir/log");
+    ok works("$cc -std=c99 $warnings -I. examples/$name.c -o $dir/x"), "$name compiles without a word"
+        or diag slurp("$dir/log");
     ok works("$cc $flags -I. examples/$name.c -o $dir/$name"), "$name compiles as the test runs it";
 }
 
@@ -136,7 +137,8 @@ SKIP: {
     skip 'no /proc', 1 if !$idle;
     is settles($pid, $idle), $idle, 'no descriptor is left behind';
 }
-is `$dir/echo_client 127.0.0.1 $port 2>&1`, "1 of 1 connections got their 10000 bytes back\n", 'after a reset it goes on';
+is `$dir/echo_client 127.0.0.1 $port 2>&1`, "1 of 1 connections got their 10000 bytes back\n",
+    'after a reset it goes on';
 
 isnt system("$dir/echo_server $port >$dir/out2 2>$dir/err2"), 0, 'a second server on that port fails';
 like slurp("$dir/err2"), qr/Address already in use/i, 'and says why';
@@ -184,10 +186,12 @@ if ($child == 0) {
     exit 0;
 }
 close $hung_up;
-like `$dir/echo_client 127.0.0.1 $port 2>&1`, qr/\Aconnection 0: .*\n0 of 1 connections/, 'the client notices a server that hangs up';
+like `$dir/echo_client 127.0.0.1 $port 2>&1`, qr/\Aconnection 0: .*\n0 of 1 connections/,
+    'the client notices a server that hangs up';
 isnt $?, 0, 'and fails';
 waitpid $child, 0;
-like `$dir/echo_client 127.0.0.1 $port 3 2>&1`, qr/\A(connection \d: Connection refused\n){3}0 of 3/, 'and one that is not there';
+like `$dir/echo_client 127.0.0.1 $port 3 2>&1`, qr/\A(connection \d: Connection refused\n){3}0 of 3/,
+    'and one that is not there';
 isnt $?, 0, 'and fails';
 
 done_testing;

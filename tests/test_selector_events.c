@@ -445,8 +445,10 @@ ASYNC(closed_descriptor, int fds[2], good[2], pipe[2]; int err; asyncio_loop *lo
     asyncio_task_release(self->reader);
     asyncio_task_release(self->other);
 
-    ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->once.fd, self->a.c, 1)); /* closed already: at once */
+    self->a.i = -1; /* closed already: at once, without detail: the traceback begins where it is raised */
+    ASYNC_CATCH_INTO(self->err, self->a.i, asyncio_sock_recv(self->once.fd, self->a.c + 8, 1));
     CHECK_EQ(self->err, EBADF);
+    CHECK_EQ(self->a.i, 0);
     ASYNC_CATCH_ALL(self->err, asyncio_sock_sendall(self->once.fd, "x", 1));
     CHECK_EQ(self->err, EBADF);
     ASYNC_CATCH_ALL(self->err, asyncio_sock_sendall(-1, "x", 1));
@@ -461,7 +463,7 @@ ASYNC(closed_descriptor, int fds[2], good[2], pipe[2]; int err; asyncio_loop *lo
 }
 TEST(test_a_closed_descriptor_gets_EBADF_and_does_not_spin) { CHECK_EQ(run(ASYNC_NEW(closed_descriptor)), 0); }
 
-/* The number is another descriptor's by the time that the task would try again, in the very iteration that found out. */
+/* The number is another descriptor's by the time that the task would try again, in the iteration that found out. */
 static void open_again(void *arg)
 {
     int *fds = (int *)arg;
@@ -953,7 +955,7 @@ ASYNC(connections, int listener, client, peer, got, err, taken; struct sockaddr_
 
     close(self->listener);
     self->client = make_socket();
-    ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(self->client, (struct sockaddr *)&self->address, sizeof self->address));
+    ASYNC_CATCH(self->err, asyncio_sock_connect(self->client, (struct sockaddr *)&self->address, sizeof self->address));
     CHECK_EQ(self->err, ECONNREFUSED);
     ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(-1, (struct sockaddr *)&self->address, sizeof self->address));
     CHECK_EQ(self->err, EBADF);
@@ -970,14 +972,15 @@ ASYNC(full_queue, int listener, i, err, clients[8]; struct sockaddr_un address; 
     ASYNC_BEGIN;
     self->listener = socket(AF_UNIX, SOCK_STREAM, 0);
     self->address.sun_family = AF_UNIX;
-    CHECK_EQ(bind(self->listener, (struct sockaddr *)&self->address, sizeof(sa_family_t)), 0); /* a name of its choice */
+    CHECK_EQ(bind(self->listener, (struct sockaddr *)&self->address, sizeof(sa_family_t)), 0); /* it is named */
     self->size = sizeof self->address;
     CHECK_EQ(getsockname(self->listener, (struct sockaddr *)&self->address, &self->size), 0);
     CHECK_EQ(listen(self->listener, 0), 0);
     for (self->i = 0; self->i < 8; self->i++) {
         self->clients[self->i] = socket(AF_UNIX, SOCK_STREAM, 0);
         CHECK_EQ(asyncio_set_nonblocking(self->clients[self->i]), 0);
-        ASYNC_CATCH_ALL(self->err, asyncio_sock_connect(self->clients[self->i], (struct sockaddr *)&self->address, self->size));
+        ASYNC_CATCH(self->err, asyncio_sock_connect(self->clients[self->i], (struct sockaddr *)&self->address,
+                                                    self->size));
         CHECK_EQ(self->err, self->i == 0 ? 0 : EAGAIN);
     }
     for (self->i = 0; self->i < 8; self->i++)
@@ -1049,7 +1052,7 @@ ASYNC(misuse, int fds[2], err, got; asyncio_status forgotten; char byte;)
     log_clear();
     self->forgotten = asyncio_sock_recv(self->fds[0], &self->byte, 1);
     CHECK_EQ(self->forgotten.code, ASYNCIO__PENDING);
-    ASYNC_CATCH_ALL(self->err, asyncio_sock_recv(self->fds[1], &self->byte, 1)); /* it waits for the other one already */
+    ASYNC_CATCH(self->err, asyncio_sock_recv(self->fds[1], &self->byte, 1)); /* it waits for the other one already */
     CHECK_EQ(self->err, ASYNCIO_ERUNTIME);
     put(self->fds[1], "x");
     ASYNC_AWAIT_INTO(self->got, self->forgotten);

@@ -1,5 +1,5 @@
-/* Every system call below the loop is made to fail, one after the other, at each of its calls in turn: what is transient
- * passes unnoticed, what is not arrives as an error, nothing hangs, and nothing stays open or allocated. */
+/* Every system call below the loop is made to fail, one after the other, at each of its calls in turn: what is
+ * transient passes unnoticed, what is not arrives as an error, nothing hangs, and nothing stays open or allocated. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* the system's headers come first here */
 #endif
@@ -46,7 +46,16 @@ static int faulty_select(int count, fd_set *in, fd_set *out, fd_set *error, stru
 {
     return fails(SELECT) ? -1 : select(count, in, out, error, limit);
 }
-static ssize_t faulty_read(int fd, void *buf, size_t size) { return fails(READ) ? -1 : read(fd, buf, size); }
+static void (*before_read)(void *arg); /* once: what another thread does just then */
+static void *before_read_arg;
+static ssize_t faulty_read(int fd, void *buf, size_t size)
+{
+    void (*other)(void *arg) = before_read;
+    before_read = NULL;
+    if (other != NULL)
+        other(before_read_arg);
+    return fails(READ) ? -1 : read(fd, buf, size);
+}
 static ssize_t faulty_write(int fd, const void *buf, size_t size) { return fails(WRITE) ? -1 : write(fd, buf, size); }
 static ssize_t faulty_recv(int fd, void *buf, size_t size, int flags)
 {
@@ -407,6 +416,29 @@ TEST(test_the_wake_up_pipe)
     CHECK(sweep(a_signal, READ, EIO, 0) >= 1);
 }
 
+/* A wake-up that comes while the loop empties the pipe: its byte must not go with the old one while the flag says that
+ * there is one, for then nobody would ever write again. */
+static void wake_up(void *arg) { asyncio__posix_wake((asyncio_loop *)arg); }
+TEST(test_a_wake_up_while_the_pipe_is_emptied)
+{
+    asyncio_loop loop;
+    fd_set in, out;
+    struct timeval now = {0, 0};
+    int highest;
+    CHECK_EQ(asyncio_loop_init(&loop, &asyncio_virtual_port), 0);
+    asyncio__posix_wake(&loop);
+    before_read = wake_up;
+    before_read_arg = &loop;
+    asyncio__posix_woken(&loop);
+    CHECK(before_read == NULL);
+    asyncio__posix_wake(&loop); /* the next one */
+    FD_ZERO(&in);
+    FD_ZERO(&out);
+    highest = asyncio_loop_fds(&loop, &in, &out);
+    CHECK_EQ(select(highest + 1, &in, &out, NULL, &now), 1);
+    CHECK_EQ(asyncio_loop_close(&loop), 0);
+}
+
 /* Only its installation is a call whose failure anybody could do something about. */
 TEST(test_sigaction)
 {
@@ -438,6 +470,7 @@ int main(void)
     RUN(test_connect);
     RUN(test_read_and_write);
     RUN(test_the_wake_up_pipe);
+    RUN(test_a_wake_up_while_the_pipe_is_emptied);
     RUN(test_sigaction);
     RUN(test_out_of_memory);
     return tap_end();
