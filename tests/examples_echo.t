@@ -76,7 +76,9 @@ sub settles {
     return descriptors($pid);
 }
 
+my $self = $$;
 my ($pid, $port) = start();
+END { kill 'KILL', $pid if $pid && $$ == $self && kill 0, $pid } # should the test die
 my $idle = descriptors($pid);
 
 SKIP: {
@@ -172,6 +174,7 @@ stop($pid, 'INT', 'SIGINT at once');
 }
 kill 'TERM', $pid;
 waitpid $pid, 0;
+$pid = 0;
 is $?, 0, 'short of descriptors: exits with 0';
 like slurp("$dir/err"), qr/\A(cannot accept: Too many open files\n)+\z/, 'and has said what was wrong';
 
