@@ -91,13 +91,11 @@ static inline asyncio_time asyncio__seconds(double seconds)
     return ticks < 0 ? (asyncio_time)(ticks - 0.5) : 0;
 }
 #define ASYNCIO_SECONDS(seconds) asyncio__seconds((double)(seconds))
-#define ASYNCIO__VALID_SECONDS(seconds) ((double)(seconds) == (double)(seconds)) /* not NaN */
 #else
 #define ASYNCIO__ROUND(ticks) ((ticks) <= 0 ? (ticks) - 0.5 : (ticks) < 1 ? 1 : (ticks) + 0.5)
 #define ASYNCIO_SECONDS(seconds)                                                                                       \
     (__builtin_constant_p(seconds) ? (asyncio_time)ASYNCIO__ROUND((seconds) * ASYNCIO_TICKS_PER_SECOND)                \
                                    : (asyncio_time)((seconds) * ASYNCIO_TICKS_PER_SECOND))
-#define ASYNCIO__VALID_SECONDS(seconds) 1
 #endif
 
 #if ASYNCIO_HOSTED
@@ -322,10 +320,20 @@ static inline int asyncio_call_later_ticks(asyncio_loop *loop, asyncio_handle *h
 {
     return asyncio_call_at(loop, handle, asyncio__time_add(asyncio_loop_time(loop), delay), callback, arg);
 }
+#if ASYNCIO_HOSTED
+static inline int asyncio__call_later(asyncio_loop *loop, asyncio_handle *handle, double seconds,
+                                      asyncio_callback callback, void *arg)
+{
+    if (seconds != seconds)
+        return ASYNCIO_EVALUE;
+    return asyncio_call_later_ticks(loop, handle, asyncio__seconds(seconds), callback, arg);
+}
 #define asyncio_call_later(loop, handle, seconds, callback, arg)                                                       \
-    (ASYNCIO__VALID_SECONDS(seconds)                                                                                   \
-         ? asyncio_call_later_ticks(loop, handle, ASYNCIO_SECONDS(seconds), callback, arg)                             \
-         : ASYNCIO_EVALUE)
+    asyncio__call_later(loop, handle, (double)(seconds), callback, arg)
+#else
+#define asyncio_call_later(loop, handle, seconds, callback, arg)                                                       \
+    asyncio_call_later_ticks(loop, handle, ASYNCIO_SECONDS(seconds), callback, arg)
+#endif
 
 typedef asyncio_handle asyncio_timer_handle;
 
@@ -561,13 +569,17 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio_sleep_for(asyncio_task *t
         return asyncio__yield(task, 0);
     return asyncio__sleep_until(task, asyncio__time_add(asyncio_loop_time(task->future.loop), ticks));
 }
-/* A function, not a `?:`, behind which compilers do not see that the status is ignored. */
-ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task, bool valid, asyncio_time ticks)
+#if ASYNCIO_HOSTED
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task, double seconds)
 {
-    return valid ? asyncio_sleep_for(task, ticks) : asyncio__status(ASYNCIO_EVALUE, 0);
+    if (seconds != seconds)
+        return asyncio__status(ASYNCIO_EVALUE, 0);
+    return asyncio_sleep_for(task, asyncio__seconds(seconds));
 }
-#define asyncio_sleep(seconds)                                                                                         \
-    asyncio__sleep(ASYNCIO__CURRENT, ASYNCIO__VALID_SECONDS(seconds), ASYNCIO_SECONDS(seconds))
+#define asyncio_sleep(seconds) asyncio__sleep(ASYNCIO__CURRENT, (double)(seconds))
+#else
+#define asyncio_sleep(seconds) asyncio_sleep_for(ASYNCIO__CURRENT, ASYNCIO_SECONDS(seconds))
+#endif
 
 /* ---- One iteration ---- */
 
