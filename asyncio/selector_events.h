@@ -119,11 +119,16 @@ static inline asyncio_status asyncio__sock_start(const asyncio__sock_wait *wait,
     asyncio_task *task = asyncio_current_task();
     asyncio_value value = 0;
     int err;
-    if (task == NULL || task->wait.node.wait != NULL)
+    if (task == NULL)
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    if (task->wait.node.wait != NULL) {
+        asyncio__forget_wait(task);
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    }
     if (asyncio__fd_busy(task->future.loop, fd, wait->event))
         return asyncio__status(ASYNCIO_EBUSY, 0);
     asyncio__sock_set(task, fd, buf, size);
+    task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE; /* a pending cancel()'s lay in the slot; the Future has it, too */
     if (now) {
         err = wait->attempt(fd, task, false, &value);
         if (!asyncio__would_block(err))
