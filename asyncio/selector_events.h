@@ -119,12 +119,8 @@ static inline asyncio_status asyncio__sock_start(const asyncio__sock_wait *wait,
     asyncio_task *task = asyncio_current_task();
     asyncio_value value = 0;
     int err;
-    if (task == NULL)
+    if (task == NULL || task->wait.node.wait != NULL)
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
-    if (task->wait.node.wait != NULL) {
-        asyncio__forget_wait(task);
-        return asyncio__status(ASYNCIO_ERUNTIME, 0);
-    }
     if (asyncio__fd_busy(task->future.loop, fd, wait->event))
         return asyncio__status(ASYNCIO_EBUSY, 0);
     asyncio__sock_set(task, fd, buf, size);
