@@ -189,7 +189,8 @@ static inline int asyncio__runner_run(asyncio_runner *runner, asyncio_root *root
 #ifdef __GNUC__ /* hides whose storage it is: gcc would warn that yours may be freed, not knowing what the flag says */
     __asm__("" : "+r"(root));
 #endif
-    if (root != NULL && (asyncio__coro_of(root)->flags & ASYNCIO__FRAME_HEAP))
+    if (root != NULL && asyncio__coro_of(root)->awaiter == NULL && /* else it runs already */
+        (asyncio__coro_of(root)->flags & ASYNCIO__FRAME_HEAP))
         asyncio__free(asyncio__task_of(asyncio__coro_of(root)));
 #endif
     return err;
