@@ -453,6 +453,7 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
                                                void *arg)
 {
     asyncio__node *head;
+    unsigned waits;
     if (handle == NULL && (handle = asyncio__handle_init(loop, NULL, sizeof *handle)) == NULL)
         return ASYNCIO_ENOMEM;
     asyncio__lock(loop);
@@ -462,21 +463,23 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
             loop->core.free(handle);
         return ASYNCIO_ECLOSED;
     }
-    if (handle->flags & (ASYNCIO__HANDLE_INBOX | ASYNCIO__HANDLE_QUEUED)) {
-        handle->flags &= (uint16_t)~ASYNCIO__HANDLE_CANCELLED; /* another thread's cancel leaves it in the ready list */
-    } else {
-        if (!(handle->flags & ASYNCIO__HANDLE_HEAP))
-            asyncio__handle_init(loop, handle, sizeof *handle);
-        handle->timer.node.wait = &asyncio__shared_kind;
+    waits = handle->flags & (ASYNCIO__HANDLE_INBOX | ASYNCIO__HANDLE_QUEUED);
+    if (waits == 0 || (handle->flags & ASYNCIO__HANDLE_CANCELLED)) {
         handle->callback.plain = callback;
         handle->arg = arg;
+    }
+    handle->flags &= (uint16_t)(waits | ASYNCIO__HANDLE_HEAP); /* cancelled by another thread, it is still in a list */
+    if (waits == 0) {
+        handle->of.loop = loop;
+        handle->timer.node.wait = &asyncio__shared_kind;
         handle->flags |= ASYNCIO__HANDLE_INBOX;
         head = loop->inbox;
         asyncio__list_append(&head, &handle->timer.node);
         asyncio__inbox_set(loop, head);
     }
-    if (loop->port->wake != NULL && asyncio__running_loop != loop)
-        loop->port->wake(loop); /* locked: close() would take away what it needs */
+    /* An interrupt finds its loop running, perhaps on the way into `wait`. Locked: close() would take the rest away. */
+    if (loop->port->wake != NULL && (!ASYNCIO_HOSTED || asyncio__running_loop != loop))
+        loop->port->wake(loop);
     asyncio__unlock(loop);
     return 0;
 }
@@ -868,10 +871,10 @@ static inline void asyncio_default_exception_handler(asyncio_loop *loop, const a
     fprintf(stderr, "asyncio: %s\n", context->message);
     if (context->file != NULL)
         fprintf(stderr, "  at %s:%d\n", context->file, context->line);
-    if (context->took != 0)
-        fprintf(stderr, "  took %.3f seconds, until %s %d\n",
-                asyncio_to_seconds(context->took), context->until != 0 ? "line" : "its end",
-                context->until);
+    if (context->took != 0 && context->until != 0)
+        fprintf(stderr, "  took %.3f seconds, until line %d\n", asyncio_to_seconds(context->took), context->until);
+    else if (context->took != 0)
+        fprintf(stderr, "  took %.3f seconds, until its end\n", asyncio_to_seconds(context->took));
     if (context->task != NULL) {
         asyncio_frame_info info;
         asyncio_describe(asyncio_task_get_coro(context->task), &info);
