@@ -40,6 +40,7 @@ cell() {
             sed -n 's/^# note: /# /p' "$cell/log"
         else
             echo "not ok $number - $name"
+            grep '^===' "$cell/log" | sed 's/^/# /'
             grep -v '^ok ' "$cell/log" | head -n 200 | sed 's/^/# /'
         fi >"$work/$number.tap"
         rm -rf "$cell"
@@ -58,27 +59,38 @@ standard() {
     esac
 }
 
-# What a file cannot do, it says itself: a line with "C only: <reason>".
-c_only() { sed -n 's/.*C only: *\(.*[^ */]\).*/\1/p' "$1" | head -n 1; }
+# Not valid C++: these hand string literals to callbacks as `void *`. Files that are not listed must be.
+c_only='base_events freestanding no_task_list oracle runners timers timers_list virtual'
+is_c_only() { case " $c_only " in *" $(basename "$1" .c | sed 's/^test_//') "*) ;; *) return 1 ;; esac; }
+
+# The list above is not longer than it has to be.
+list_is_right() {
+    local name bad=0
+    for name in $c_only; do
+        ! compile g++ c++17 -fsyntax-only "tests/test_$name.c" 2>/dev/null || {
+            echo "=== tests/test_$name.c is valid C++: take it off c_only"
+            bad=1
+        }
+    done
+    return $bad
+}
 
 # compile <compiler> <standard> <flags> <file> <output...>
 compile() {
     local compiler=$1 std=$2 flags=$3 file=$4 language=c
     shift 4
     case $std in c++*) language=c++ ;; esac
+    case $std:$file in # its volatile local is the point; C++20 deprecates chained assignment to one
+    c++20:*/test_poison.c) flags="$flags -Wno-deprecated-volatile -Wno-volatile -Wno-unknown-warning-option" ;;
+    esac
     $compiler $house $(standard "$std" "$file") $flags -x $language "$file" -x none "$@" -pthread
 }
 
 # tests <compiler> <standard> <flags> [runner] [files]: compiles every test and runs it. Lists what failed.
 tests() {
-    local compiler=$1 std=$2 flags=$3 runner=${4:-} files=${5:-tests/test_*.c} file bad=0 reason
+    local compiler=$1 std=$2 flags=$3 runner=${4:-} files=${5:-tests/test_*.c} file bad=0
     for file in $files; do
-        case $std in
-        c++*)
-            reason=$(c_only "$file")
-            [ -z "$reason" ] || { echo "# note: $file not as C++: $reason"; continue; }
-            ;;
-        esac
+        case $std in c++*) ! is_c_only "$file" || { echo "# note: $file is C only"; continue; } ;; esac
         if ! compile "$compiler" "$std" "$flags" "$file" -o "$cell/test"; then
             echo "=== $file: does not compile"
             bad=1
@@ -94,14 +106,8 @@ tests() {
 
 # examples <compiler> <standard> <flags>: compiles every example of one file.
 examples() {
-    local compiler=$1 std=$2 flags=$3 file bad=0 reason
+    local compiler=$1 std=$2 flags=$3 file bad=0
     for file in examples/*.c; do
-        case $std in
-        c++*)
-            reason=$(c_only "$file")
-            [ -z "$reason" ] || { echo "# note: $file not as C++: $reason"; continue; }
-            ;;
-        esac
         compile "$compiler" "$std" "$flags" "$file" -c -o "$cell/example.o" || { echo "=== $file"; bad=1; }
     done
     return $bad
@@ -150,6 +156,7 @@ for group in $groups; do
         cell 'mistakes that must not compile, by four compilers' script tests/compile_fail.t
         ;;
     standards)
+        cell 'what is not valid C++ is still not' list_is_right
         for level in -O0 -O2; do
             for std in c99 c11 c17 c++11 c++17 c++20; do
                 for compiler in gcc clang; do
