@@ -2,8 +2,8 @@
  *
  * asyncio.h - Python's asyncio in C: concurrency without threads and without callbacks. Header only.
  *
- *     #include <stdio.h>
  *     #include "asyncio.h"
+ *     #include <stdio.h>
  *
  *     ASYNC(child, int n;)
  *     {
@@ -26,8 +26,11 @@
  *
  *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
  *
- * asyncio_task.h has the rules (read them once: a local does not survive an await) and the lifetime of tasks.
- * Hosted it needs a POSIX system, gcc, clang or tcc, and uthash.h; freestanding, a compiler and a port (asyncio_loop.h).
+ * It prints `before sleep`, `started 7`, `after sleep`: run() cancels what is left when main returns, as Python does.
+ *
+ * asyncio_task.h has the rules (read them once: a local does not survive an await) and the lifetime of tasks. Hosted it
+ * needs a POSIX system, gcc, clang or tcc, and uthash.h; freestanding, a compiler and a port (asyncio_loop.h). With a
+ * strict -std=c99 include it before libc's headers, which otherwise hide what it needs of POSIX.
  *
  *     Python                                      here
  *     async def f(n): ...                         ASYNC(f, int n;) { ASYNC_BEGIN; ... ASYNC_END; }
@@ -41,8 +44,9 @@
  *                                                 ASYNC_AWAIT(self->t); asyncio_task_release(self->t)
  *     asyncio.run(main())                         asyncio_run(ASYNC_NEW(main_coro))
  *
- * One loop runs per thread. Every function belongs to the loop's thread, but asyncio_call_soon_threadsafe and what
- * asyncio/threads.h has. Signals: asyncio_run handles SIGINT if nobody else does; nothing else is touched.
+ * One loop runs per thread. Every function belongs to the loop's thread, but asyncio_call_soon_threadsafe, the
+ * asyncio_handle_cancel of what that was given, and what asyncio/threads.h has. Signals: asyncio_run handles SIGINT if
+ * nobody else does; other signals are touched only by asyncio_add_signal_handler.
  */
 #ifndef ASYNCIO_H
 #define ASYNCIO_H
@@ -70,8 +74,8 @@
  *
  * Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
  * documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
- * rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
- * persons to whom the Software is furnished to do so, subject to the following conditions:
+ * rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to
+ * permit persons to whom the Software is furnished to do so, subject to the following conditions:
  *
  * The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
  * Software.

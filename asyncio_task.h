@@ -17,12 +17,13 @@
  * Rules, the bad news first
  *
  *   1. A C local does not survive an await. What must survive is a field; the body reaches it as self->n. Between
- *      `{` and ASYNC_BEGIN stand declarations only: that part runs again at every resumption.
+ *      `{` and ASYNC_BEGIN stand declarations only: that part runs again at every resumption, and when a report asks
+ *      for the frame's name.
  *   2. No ASYNC_ macro inside a `switch` of your own: its resume point would belong to your switch. It compiles; at run
  *      time the coroutine fails with ASYNCIO_ELOST and the report names file and line. Use if/else, or a `switch` that
  *      holds no await.
  *   3. Leave the body only through ASYNC_RETURN, ASYNC_RAISE or ASYNC_END; a plain `return` does not compile. Leave a
- *      block (ASYNC_WITH, ASYNC_TRY) at its end, by return, raise, break or continue; the last two leave the block only.
+ *      block (ASYNC_WITH, ASYNC_TRY) at its end, by return, raise, break or continue; these two leave the block only.
  *      A `goto` out of a block is reported at ASYNC_END.
  *   4. Capitals may leave your function at that place. What is not in capitals never suspends.
  *   5. ASYNC_NEW, ASYNC_AT and ASYNC_IN clear the frame before they evaluate `.field = value`: do not read the frame
@@ -43,15 +44,16 @@
  *                   +----------------------------+          6 the coroutine ended: asyncio__task_done
  *
  *   Invariant: a Task that is not done is RUNNING and has no `wait`, or in the ready list with asyncio__ready_wait, or
- *   it has another `wait`, which will put it there. Only asyncio__wake moves it from the last to the second. cancel() in
- *   WAITING goes to `wait->cancel`; in NEW, READY and RUNNING it only sets MUST_CANCEL, which the next step or the next
- *   suspension honours.
+ *   it has another `wait`, which will put it there. Only asyncio__wake moves it from the last to the second. cancel()
+ *   in WAITING goes to `wait->cancel`; in READY and RUNNING, and if that answers false, it only sets MUST_CANCEL, which
+ *   the next step, the next suspension or the end honours. A NEW coroutine is no Task yet and cannot be cancelled.
  *
  * Lifetime, in three lines
  *
  *   The loop holds a task until it is done; then a heap task is freed, unless somebody holds it.
  *   create_task(coro, .into = &p) gives you a held pointer: good until asyncio_task_release(p) or the loop's close.
- *   Any other task pointer (current_task, a callback's argument) is good until you next return or await; hold it to keep it.
+ *   Any other task pointer (current_task, a callback's argument) is good until you next return or await; hold it to
+ *   keep it.
  *
  * Options: asyncio/futures.h lists them.
  *
@@ -92,8 +94,13 @@ ASYNCIO__COLD asyncio_value asyncio__trace_add(asyncio_loop *loop, asyncio_value
 /*
  * asyncio_traceback - walk the frames that an error passed, innermost last.
  *
- *   detail     the error's detail: of a context in an exception handler, or what ASYNC_CATCH_INTO gave
- *   Returns    the outermost frame and, in *detail, what to ask for next; NULL at the end, or if it was overwritten
+ *   loop       the one that the error occurred in
+ *   detail     the error's detail: of a context in an exception handler, or what ASYNC_CATCH_INTO gave. Not that of
+ *              ASYNCIO_ECANCELLED, which has no traceback: its detail is the message.
+ *   Suspends   never. Allocates nothing. Cost: O(1) a call.
+ *   Returns    the outermost frame and, in *detail, what to ask for next, good until the next error; NULL at the end,
+ *              if it was overwritten (*detail is not 0 then), or without ASYNCIO_TRACEBACK
+ *   Source     traceback.py:walk_tb. Differs: a ring of ASYNCIO_TRACEBACK entries for all errors of the loop.
  */
 static inline const asyncio_frame_info *asyncio_traceback(asyncio_loop *loop, asyncio_value *detail)
 {
@@ -169,8 +176,10 @@ ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err,
 /*
  * asyncio_describe - function, file and line of a frame: where it waits, or ran last.
  *
- *   coro       a frame that lives
- *   Returns    through info; line 0 before the first await or without ASYNCIO_LINES. Allocates nothing.
+ *   coro       a frame that lives: asyncio_task_get_coro's, or &frame.coro of one of yours
+ *   Suspends   never. Allocates nothing. Cost: O(1).
+ *   Returns    through info; line 0 before the first await or without ASYNCIO_LINES, no names without ASYNCIO_STRINGS
+ *   Source     Python's coroutine.cr_code and cr_frame
  */
 static inline void asyncio_describe(asyncio_coro *coro, asyncio_frame_info *info)
 {
@@ -198,7 +207,8 @@ static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
     return false;
 }
 
-static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel, "ready", false};
+static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel,
+                                                  "ready", false};
 
 /* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
 ASYNCIO__HOT void asyncio__make_ready(asyncio_task *task, int err)
@@ -398,7 +408,7 @@ ASYNCIO__HOT void asyncio__step_in(asyncio_task *task, asyncio_coro *coro, int e
         asyncio__suspended(task);
 }
 
-/* A pending cancel() is delivered instead of what the task was woken with. Before its first step the body does not run. */
+/* A pending cancel() is delivered, not what the task was woken with. Before the first step the body never runs. */
 ASYNCIO__COLD void asyncio__step_cancelled(asyncio_task *task, asyncio_coro *coro, int err)
 {
     if (err != ASYNCIO_ECANCELLED)
@@ -433,22 +443,22 @@ ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node)
     }
 }
 
-/*
- * asyncio_task_cancel - ask a task to stop: ASYNCIO_ECANCELLED is raised at its await.
- *
- *   msg        not copied; NULL for none. It is the detail of the error, and of whoever awaits the task.
- *   Suspends   never; delivered in the task's next step at the earliest
- *   Returns    true if it will be delivered; false if the task is done. True promises nothing: the task may catch it.
- *   Cost       O(depth of tasks awaiting tasks): the request goes down to what is awaited at the bottom. Tasks that
- *              await each other in a circle have no bottom: the one that is cancelled is woken itself.
- *   Source     tasks.py:Task.cancel. Before its first step the body never runs, not even its FINALLY.
- */
 static inline void asyncio__cancel_counted(asyncio_task *task)
 {
     if (task->future.cancelling < UINT16_MAX)
         task->future.cancelling++;
 }
 
+/*
+ * asyncio_task_cancel - ask a task to stop: ASYNCIO_ECANCELLED is raised at its await.
+ *
+ *   msg        not copied; NULL for none. It is the detail of the error, and of whoever awaits the task.
+ *   Suspends   never; delivered in the task's next step at the earliest. Allocates nothing.
+ *   Returns    true if it will be delivered; false if the task is done. True promises nothing: the task may catch it.
+ *   Cost       O(depth of tasks awaiting tasks): the request goes down to what is awaited at the bottom. Tasks that
+ *              await each other in a circle have no bottom: the one that is cancelled is woken itself.
+ *   Source     tasks.py:Task.cancel. Before its first step the body never runs, not even its FINALLY.
+ */
 static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
 {
     asyncio_task *awaited = asyncio__awaited_task(task);
@@ -480,9 +490,10 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
 /*
  * asyncio_task_cancelling, asyncio_task_uncancel - how many cancel() requests are open; take one back.
  *
- *   Suspends   never
- *   Returns    the number of open requests, after the call. At 0 a request that was not yet delivered is forgotten.
- *   Source     tasks.py:Task.uncancel (since 3.13)
+ *   Suspends   never. Allocates nothing. Cost: O(1).
+ *   Returns    the number of open requests, after the call; uncancel never goes below 0. When it gets there, a request
+ *              that was not yet delivered is forgotten.
+ *   Source     tasks.py:Task.cancelling, uncancel (since 3.13)
  */
 static inline int asyncio_task_cancelling(const asyncio_task *task) { return task->future.cancelling; }
 static inline int asyncio_task_uncancel(asyncio_task *task)
@@ -517,13 +528,12 @@ static inline int asyncio_task_remove_done_callback(asyncio_task *task, asyncio_
 }
 
 /* asyncio_task_hold, asyncio_task_release - keep a task's pointer good, give it up; see Lifetime. NULL is ignored.
- * Releasing reports an error that nobody read. A task in storage of yours is never freed by it. */
+ * Releasing last reports an error that nobody read, as asyncio_future_release does, and frees a heap task that is done.
+ * A task in storage of yours is never freed by it. */
 static inline asyncio_task *asyncio_task_hold(asyncio_task *task)
 {
-    if (task != NULL) {
+    if (task != NULL)
         asyncio__future_keep(&task->future);
-        task->future.flags |= ASYNCIO__KEPT;
-    }
     return task;
 }
 static inline void asyncio_task_release(asyncio_task *task)
@@ -532,7 +542,7 @@ static inline void asyncio_task_release(asyncio_task *task)
         asyncio__future_unhold(&task->future);
 }
 
-/* asyncio_task_get_coro - the root frame. Cast it to its struct, or see asyncio_describe. */
+/* asyncio_task_get_coro - the root frame: cast it to its struct, or see asyncio_describe. Lives as long as the task. */
 static inline asyncio_coro *asyncio_task_get_coro(asyncio_task *task) { return asyncio__root_of(task); }
 
 #if ASYNCIO_NAMES
@@ -541,7 +551,8 @@ static inline asyncio_coro *asyncio_task_get_coro(asyncio_task *task) { return a
  *
  *   buffer     used if the task has none of its own, for "Task-<n>": ASYNCIO_NAME_SIZE bytes
  *   name       not copied: must live as long as the task
- *   Returns    get: the name, or buffer. Never fail, never suspend.
+ *   Returns    get: the name, or buffer. Never fail, never suspend, allocate nothing.
+ *   Source     tasks.py:Task.get_name, set_name. Differs: a name is a string already, and is not copied.
  */
 #define ASYNCIO_NAME_SIZE 16
 static inline void asyncio_task_set_name(asyncio_task *task, const char *name)
@@ -579,9 +590,10 @@ static inline asyncio_coro *asyncio__coro_of(asyncio_root *root) { return (async
 /*
  * asyncio_coro_close - give up a coroutine that was never awaited nor made a task.
  *
- *   root       from ASYNC_NEW or ASYNC_AT; NULL is ignored. One that was started already is left alone.
- *   loop       NULL: the running loop; only its allocator is used
- *   Source     Python's coroutine.close(). Never suspends, never fails; frees what ASYNC_NEW allocated.
+ *   loop       NULL: the running loop; only its allocator is used. Where none runs either, nothing is freed.
+ *   root       from ASYNC_NEW or ASYNC_AT; NULL is ignored. One that was started and still lives is left alone.
+ *   Suspends   never. Returns nothing; frees what ASYNC_NEW allocated.
+ *   Source     Python's coroutine.close(). Differs: not for a coroutine that was started; cancel its task.
  */
 static inline void asyncio_coro_close(asyncio_loop *loop, asyncio_root *root)
 {
@@ -662,10 +674,8 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, asy
         task->name.number = asyncio__task_number();
     }
 #endif
-    if (options.into != NULL) {
-        flags |= ASYNCIO__KEPT;
+    if (options.into != NULL)
         *options.into = task;
-    }
     root->awaiter = root;
     future->loop = loop;
     future->waiters = NULL;
@@ -681,7 +691,8 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asy
     asyncio__core *core = asyncio__core_of(loop);
     asyncio_coro *coro = asyncio__coro_of(root);
     asyncio_task *task;
-    if (ASYNCIO__UNLIKELY(root == NULL || core->closed || coro->awaiter != NULL || !(coro->flags & ASYNCIO__FRAME_ROOM)))
+    if (ASYNCIO__UNLIKELY(root == NULL || core->closed || coro->awaiter != NULL ||
+                          !(coro->flags & ASYNCIO__FRAME_ROOM)))
         return asyncio__task_refused(loop, root, options.into);
     task = asyncio__task_of(coro);
     asyncio__task_fill(task, loop, options);
@@ -701,20 +712,22 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asy
  *   loop       not NULL
  *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
  *   options    not NULL; see asyncio_task_options
- *   Suspends   never; with .eager_start it runs the coroutine up to its first suspension
- *   Returns    0; ASYNCIO_ENOMEM if root is NULL (ASYNC_NEW failed), ASYNCIO_ECLOSED, ASYNCIO_EREUSED if it was awaited or
- *              started already, ASYNCIO_EVALUE for a frame without room for a Task. All but the last two free it. What
- *              the ignored return of a fire-and-forget would hide is told to the exception handler as well.
+ *   Suspends   never; with .eager_start, in a running loop, it runs the coroutine up to its first suspension
+ *   Returns    0; ASYNCIO_ENOMEM if root is NULL (ASYNC_NEW failed); ASYNCIO_ECLOSED, which frees root;
+ *              ASYNCIO_EREUSED if it was awaited or started; ASYNCIO_EVALUE for a frame without room for a Task.
+ *              All but ECLOSED are told to the exception handler, too: a fire-and-forget would hide them.
  *   Memory     allocates nothing: the Task lies in front of the frame. Cost: O(1).
- *   Source     tasks.py:Task.__init__
+ *   Source     tasks.py:Task.__init__. Differs: the loop holds the task.
  */
 static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
     return asyncio__task_start(loop, root, *options);
 }
 
-/* asyncio_eager_task_factory - for set_task_factory: every task starts at once, unless .eager_start is -1. */
-static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
+/* asyncio_eager_task_factory - for set_task_factory: every task starts at once, unless .eager_start is -1. Returns what
+ * asyncio_task_new does. Source: tasks.py:eager_task_factory. */
+static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *root,
+                                             const asyncio_task_options *options)
 {
     asyncio_task_options eager;
     eager.name = options->name;
@@ -728,7 +741,12 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
  * asyncio_loop_create_task - as asyncio_create_task, on a loop that need not run yet.
  *
  *   loop       NULL: the running loop of this thread
- *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP
+ *   root       from ASYNC_NEW or ASYNC_AT; taken over, but with ASYNCIO_ENOLOOP
+ *   options    not NULL; all zero: none
+ *   Suspends   never
+ *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP if loop is NULL and none runs:
+ *              then nobody is told, and a heap coroutine is not freed
+ *   Memory     allocates nothing. Cost: O(1).
  *   Source     base_events.py:BaseEventLoop.create_task
  */
 static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
@@ -761,8 +779,9 @@ static inline void asyncio__no_options(asyncio_task_options *options)
 }
 
 /* asyncio_set_task_factory, asyncio_get_task_factory - what create_task calls; NULL: asyncio_task_new. A factory gets
- * the coroutine and must make it a task, or free it with asyncio_coro_close and return an error. A Task type of your
- * own is a coroutine of yours whose frame has your fields and which awaits the one that the factory was given. */
+ * the coroutine (never NULL) and must make it a task, or free it with asyncio_coro_close and return an error. A Task
+ * type of your own is a coroutine of yours whose frame has your fields and which awaits the one that the factory was
+ * given. Source: base_events.py:BaseEventLoop.set_task_factory. */
 static inline void asyncio_set_task_factory(asyncio_loop *loop, asyncio_task_factory factory)
 {
     asyncio__core_of(loop)->factory = factory;
@@ -772,7 +791,8 @@ static inline asyncio_task_factory asyncio_get_task_factory(asyncio_loop *loop)
     return asyncio__core_of(loop)->factory;
 }
 
-/* asyncio_get_running_loop, asyncio_current_task - NULL outside; current_task also in plain callbacks. Python's names. */
+/* asyncio_get_running_loop, asyncio_current_task - NULL outside; current_task also in plain callbacks. As Python's
+ * _get_running_loop and current_task. */
 static inline asyncio_loop *asyncio_get_running_loop(void) { return asyncio__running_loop; }
 static inline asyncio_task *asyncio_current_task(void)
 {
@@ -783,9 +803,11 @@ static inline asyncio_task *asyncio_current_task(void)
 /*
  * asyncio_all_tasks - the unfinished tasks of a loop, oldest first.
  *
+ *   loop          not NULL
  *   tasks, size   where to put the first `size` of them; NULL and 0 to count only
- *   Returns       how many there are. Cost: O(n). The pointers are good until you next await; hold what you keep.
- *   Source        tasks.py:all_tasks. Differs: in creation order, where CPython has a set.
+ *   Suspends      never. Allocates nothing. Cost: O(n).
+ *   Returns       how many there are. The pointers are good until you next await; hold what you keep.
+ *   Source        tasks.py:all_tasks. Differs: in creation order, where CPython has a set. With ASYNCIO_ALL_TASKS only.
  */
 static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks, size_t size)
 {

@@ -2,16 +2,38 @@
  *
  * asyncio/exceptions.h - error codes: Python's exceptions as int.
  *
- * 0 is success. Codes below 0x5000 are errno values (OSError), those from there on the library's (ASYNCIO_E...), and from
- * ASYNCIO_EUSER to ASYNCIO_EUSERMAX a program's own. All fit a 16-bit int. Use the names: the numbers may change.
- * As the status of a process, an error is its low byte: 130 for ASYNCIO_EINTERRUPT, as shells have it for Ctrl-C, and not 0
- * for any other but a program's own 0x6100, 0x6200, ...; asyncio_exit_status gives 0, 130 or 1. ASYNCIO_ETIMEOUT is asyncio's TimeoutError;
- * errno's ETIMEDOUT is the network's: they are never confused, and neither is ASYNCIO_ECANCELLED with errno's ECANCELED.
+ *     #include "asyncio.h"
+ *
+ *     enum { ENOTHERE = ASYNCIO_EUSER, ETOOLONG };          // errors of this program's own
+ *
+ *     ASYNC(main_coro)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_RAISE(ENOTHERE);
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         int err = asyncio_run(ASYNC_NEW(main_coro), .quiet = true);
+ *         printf("%s: %s\n", asyncio_errname(err), asyncio_strerror(err));
+ *         return asyncio_exit_status(err);
+ *     }
+ *
+ * 0 is success. Codes below 0x5000 are errno values (OSError), those from there on the library's (ASYNCIO_E...), and
+ * from ASYNCIO_EUSER to ASYNCIO_EUSERMAX a program's own. All fit a 16-bit int. Use the names: the numbers may change.
+ *
+ * ASYNCIO_ETIMEOUT is asyncio's TimeoutError, errno's ETIMEDOUT the network's: they are never confused, and neither is
+ * ASYNCIO_ECANCELLED with errno's ECANCELED. ASYNCIO_EINTERRUPT is what run() returns after Ctrl-C; raised by a
+ * coroutine it is an error like any other, where CPython's KeyboardInterrupt leaves the loop at once.
+ *
+ * As the status of a process, an error is its low byte: 130 for ASYNCIO_EINTERRUPT, as shells have it for Ctrl-C, and
+ * not 0 for any other but a program's own 0x6100, 0x6200, ...; asyncio_exit_status gives 0, 130 or 1.
  */
 #ifndef ASYNCIO_EXCEPTIONS_H
 #define ASYNCIO_EXCEPTIONS_H
 
-/* name, what Python calls it, text */
+/* Name, what Python calls it, text. Those from EQUEUEEMPTY on are for parts that are still to come. */
 #define ASYNCIO_ERRORS(X)                                                                                              \
     X(ECANCELLED, "CancelledError", "cancelled")                                                                       \
     X(ETIMEOUT, "TimeoutError", "timed out")                                                                           \
@@ -45,22 +67,25 @@ enum asyncio_error {
     ASYNCIO_ERRORS(ASYNCIO__ENUM)
 #undef ASYNCIO__ENUM
     ASYNCIO__EEND,
-    ASYNCIO_EUSER = 0x6001,    /* first code that is a program's own */
-    ASYNCIO_EUSERMAX = 0x7fff  /* last one */
+    ASYNCIO_EUSER = 0x6001,   /* first code that is a program's own */
+    ASYNCIO_EUSERMAX = 0x7fff /* last one */
 };
 
 /* asyncio_exit_status - what main returns for an error: 0, 130 after Ctrl-C, else 1. */
 static inline int asyncio_exit_status(int err) { return err == 0 ? 0 : err == ASYNCIO_EINTERRUPT ? 130 : 1; }
 
+#ifndef ASYNCIO_HOSTED
+#define ASYNCIO_HOSTED __STDC_HOSTED__
+#endif
 #ifndef ASYNCIO_STRINGS
-#define ASYNCIO_STRINGS __STDC_HOSTED__
+#define ASYNCIO_STRINGS ASYNCIO_HOSTED
 #endif
 #if ASYNCIO_STRINGS
 /*
  * asyncio_errname - Python's name of an error code.
  *
  *   Returns   a string that lives for ever: "CancelledError", ...; "OSError" for an errno value, "UserError" for a
- *             program's own, "no error" for 0. Never suspends, allocates nothing.
+ *             program's own, "no error" for 0. Never suspends, allocates nothing. Not without ASYNCIO_STRINGS.
  */
 static inline const char *asyncio_errname(int err)
 {

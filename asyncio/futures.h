@@ -2,15 +2,39 @@
  *
  * asyncio/futures.h - the types, and the Future: a result that somebody will have.
  *
- *     asyncio_future done;
- *     asyncio_future_init(&done, NULL);
- *     asyncio_create_task(ASYNC_NEW(worker, .done = &done));
- *     ASYNC_AWAIT_INTO(self->answer, &done);        // in a coroutine; worker calls asyncio_future_set_result(&done, 42)
- *     asyncio_future_release(&done);
+ *     #include "asyncio.h"
  *
- *         set_result, set_exception       FINISHED      Completion runs nothing: it puts every waiter, task or callback,
- *     PENDING ------------------------->                into the ready list, in the order in which they came.
- *         cancel                          CANCELLED
+ *     ASYNC(worker, asyncio_future *done;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_future_set_result(self->done, 42);
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro, asyncio_future done; int answer;)        // a field, not a local: it must survive the await
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_future_init(&self->done, NULL);
+ *         asyncio_create_task(ASYNC_NEW(worker, .done = &self->done));
+ *         ASYNC_AWAIT_INTO(self->answer, &self->done);
+ *         printf("%d\n", self->answer);
+ *         asyncio_future_release(&self->done);
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *
+ * Rules, the bad news first
+ *
+ *   1. A Future in storage of yours stays where it is until it is done and its last callback has run, or until nobody
+ *      waits for it and nobody will settle it.
+ *   2. An error that nobody reads is reported when the last hold is released, not before: release every Future.
+ *   3. Cancelling a task that awaits a Future cancels the Future, and so everybody else who awaits it.
+ *
+ *         set_result, set_exception
+ *     PENDING -----------------------> FINISHED      Completion runs nothing: it puts every waiter, task or callback,
+ *        |    cancel                                 into the ready list, in the order in which they came.
+ *        +---------------------------> CANCELLED
  *
  * Options (define before the first include, the same in every translation unit of the program)
  *
@@ -18,15 +42,17 @@
  *   ASYNCIO_THREADS      1: one running loop per thread                       default: hosted and the compiler can
  *   ASYNCIO_STRINGS      1: keep names of errors and coroutines as text       default: ASYNCIO_HOSTED
  *   ASYNCIO_LINES        1: a frame knows the line it waits at (no RAM where state and line share a word)  default: 1
- *   ASYNCIO_DENSE        1: resume points count 3, 4, 5...; 0: they are __LINE__ (then one await a line)   default: __COUNTER__
+ *   ASYNCIO_DENSE        1: resume points count 3, 4, 5...; 0: they are __LINE__, so one await a line, and a frame is
+ *                        one word larger                                      default: 1 where __COUNTER__ is known
  *   ASYNCIO_NAMES        1: tasks have names (one pointer a task)             default: 1
  *   ASYNCIO_CONTEXTS     1: tasks have a context slot (one pointer a task)    default: ASYNCIO_HOSTED
  *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
  *   ASYNCIO_POISON       1: overwrite the stack before a body runs, so that a local that was meant to survive an
- *                        await holds rubbish at once, not some day            default: hosted, without NDEBUG and at -O0
+ *                        await holds rubbish at once, not some day            default: hosted, at -O0, without NDEBUG
  *   ASYNCIO_GENERIC      1: ASYNC_AWAIT accepts every awaitable; 0: statuses only, the rest by ASYNC_AWAIT_CORO,
- *                        _FUTURE and _TASK, for compilers without _Generic    default: 1
+ *                        _FUTURE and _TASK, and no asyncio_ensure_future: for compilers without _Generic
+ *                                                                             default: 1
  */
 #ifndef ASYNCIO_FUTURES_H
 #define ASYNCIO_FUTURES_H
@@ -104,7 +130,7 @@
 #define ASYNCIO__NOINLINE static inline
 #define ASYNCIO__NODISCARD
 #endif
-/* One object for the whole program, however many translation units include this: a weak definition, not a static one. */
+/* One object for the whole program, however many translation units include this: a weak definition, no static one. */
 #define ASYNCIO__WEAK __attribute__((weak))
 #if ASYNCIO_THREADS
 #define ASYNCIO__THREAD_LOCAL __thread
@@ -123,7 +149,7 @@
 extern "C" {
 #endif
 
-/* What a body returns besides an error: it suspended; what it is called with besides one: say your name. */
+/* What a body returns besides 0 and errors: it suspended; what it is called with besides those: say your name. */
 #define ASYNCIO__PENDING (-1)
 #define ASYNCIO__DESCRIBE (-2)
 
@@ -166,13 +192,14 @@ typedef uint16_t asyncio__state;
 typedef uint32_t asyncio__state;
 #endif
 
-/* The head of every frame. 32 bytes where pointers have 8, 20 where they have 4. */
+/* The head of every frame. 32 bytes where pointers have 8, 20 where they have 4; without ASYNCIO_DENSE 40 and 24. */
 struct asyncio_coro {
     asyncio__resume resume;
     asyncio_coro *awaiter; /* the frame that awaits this one; in a task's root frame: the innermost suspended frame */
-    asyncio_value value;   /* what the current await gave: its value, or its error's detail (cancel message, traceback) */
+    asyncio_value value;   /* what the newest await gave: its value, or its error's detail (message, traceback) */
     /* state: 0 not started, 1 FINALLY, 2 ended, else a resume point; err: the error that is on its way out through
-     * blocks and FINALLY; handler: where an error or a return goes next: the innermost block's exit, 1 FINALLY, 2 end */
+     * blocks and FINALLY; handler: where an error or a return goes next: the innermost block's exit, 1 FINALLY, 2 end
+     */
     asyncio__state state;
 #if ASYNCIO_DENSE
 #if ASYNCIO_LINES
@@ -196,7 +223,7 @@ struct asyncio_coro {
 typedef struct asyncio__node asyncio__node;
 typedef struct asyncio__wait {
     void (*run)(asyncio__node *node);                          /* its turn has come; NULL: a task to be stepped */
-    void (*wake)(asyncio__node *node, asyncio_future *future); /* its Future is done; or, with NULL, its time has come */
+    void (*wake)(asyncio__node *node, asyncio_future *future); /* its Future is done; with NULL: its time has come */
     void (*detach)(asyncio_task *task);                        /* leave whatever list it waits in; NULL: no task */
     bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: detach, then wake with ASYNCIO_ECANCELLED */
     const char *what;                                          /* for the deadlock report */
@@ -218,29 +245,28 @@ typedef struct asyncio__timer {
     } slot;
 } asyncio__timer;
 
-/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8. */
+/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8, 20 where they have 4. */
 struct asyncio_future {
     asyncio_loop *loop;
     asyncio__node *waiters; /* tasks and callbacks in order of registration; head->prev is the last */
     asyncio_value value;    /* result, or the error's detail; in an unfinished Task a pending cancel message */
-    int16_t err;
+    int16_t err;         /* its error; of a ready Task: the outcome of its await */
     uint16_t flags;      /* ASYNCIO__* below */
-    uint16_t holds;      /* who keeps it alive: the loop while unfinished, hold(), scheduled callbacks */
+    uint16_t holds;      /* who keeps it alive: a Task's loop while unfinished, hold(), scheduled callbacks */
     uint16_t cancelling; /* of a Task: cancel() requests less uncancel() */
 };
 
 #define ASYNCIO__DONE 1u
 #define ASYNCIO__CANCELLED 2u
-#define ASYNCIO__UNREAD 4u /* an error that nobody has looked at */
-#define ASYNCIO__TASK 8u   /* it is the head of a Task */
-#define ASYNCIO__HEAP 16u
-#define ASYNCIO__MUST_CANCEL 64u /* cancel() came while it was not waiting */
-#define ASYNCIO__KEPT 128u       /* somebody asked for a pointer: report an unread error at release, not at the end */
-#define ASYNCIO__QUIET 256u      /* the library's own: no report when destroyed unfinished */
-#define ASYNCIO__NAMED 512u
-#define ASYNCIO__WATCHED 2048u /* run()'s shutdown waits for it */
-#define ASYNCIO__MESSAGE 4096u /* that cancel()'s message lies in the wait's slot */
-#define ASYNCIO__LISTED 1024u /* done, but held: in the loop's list of what its close frees */
+#define ASYNCIO__UNREAD 4u       /* an error that nobody has looked at */
+#define ASYNCIO__TASK 8u         /* it is the head of a Task */
+#define ASYNCIO__HEAP 16u        /* the library allocated it and frees it */
+#define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting */
+#define ASYNCIO__MESSAGE 64u     /* that cancel()'s message lies in the wait's slot */
+#define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
+#define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
+#define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
+#define ASYNCIO__WATCHED 1024u   /* run()'s shutdown waits for it */
 
 /* The part of a Task that stands in front of its coroutine's frame. */
 #if ASYNCIO_ALL_TASKS
@@ -314,12 +340,12 @@ typedef struct asyncio_exception_context {
 
 typedef void (*asyncio_exception_handler)(asyncio_loop *loop, const asyncio_exception_context *context, void *arg);
 
-/* One frame that an error passed on its way out. */
+/* One frame that an error passed on its way out, or that asyncio_describe was asked about. */
 typedef struct asyncio_frame_info {
-    const char *function; /* NULL without ASYNCIO_STRINGS */
+    const char *function; /* it and the file are NULL without ASYNCIO_STRINGS */
     const char *file;
-    int line; /* 0 if unknown */
-    uint32_t serial, outer;
+    int line;               /* 0 if unknown */
+    uint32_t serial, outer; /* the library's: its number in the ring, and that of the frame outside */
 } asyncio_frame_info;
 
 /* Options of create_task; leave out what you do not need, later versions may add more.
@@ -343,14 +369,14 @@ typedef struct asyncio__core {
     asyncio_task *current;
 #if ASYNCIO_ALL_TASKS
     asyncio_task *tasks; /* unfinished tasks, oldest first; head->prev_task is the newest */
-    asyncio_task *kept;  /* heap tasks that are done and still held */
+    asyncio_task *kept;  /* done, but held: heap tasks, and what run()'s shutdown waited for */
 #endif
     asyncio_task_factory factory;
     asyncio_exception_handler handler;
     void *handler_arg;
     asyncio_exception_handler default_handler;
     void (*watched)(asyncio_task *task); /* a WATCHED task is done */
-    void *(*alloc)(size_t size); /* NULL: no heap */
+    void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
     bool debug, closed, running;
 #if ASYNCIO_TRACEBACK
@@ -359,7 +385,7 @@ typedef struct asyncio__core {
 #endif
 } asyncio__core;
 
-/* The running loop of this thread, and the number of the next Task-<n>. */
+/* The running loop of this thread, and the newest Task-<n>'s number. */
 extern ASYNCIO__THREAD_LOCAL asyncio_loop *asyncio__running_loop;
 ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio_loop *asyncio__running_loop;
 #if ASYNCIO_NAMES
@@ -634,7 +660,8 @@ static inline void asyncio__handle_wake(asyncio__node *node, asyncio_future *fut
     asyncio__handle_queue(future != NULL ? future->loop : handle->of.loop, handle);
 }
 
-static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL, NULL, "callback", false};
+static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL,
+                                                   NULL,                "callback",           false};
 
 /* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. */
 static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle, size_t size)
@@ -652,13 +679,15 @@ static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_h
     return handle;
 }
 
-/* ---- Future ---- */
+/* ---- Future ----
+ *
+ * Nothing here suspends; nothing allocates but add_done_callback without a handle; what states no cost is O(1). */
 
 /*
- * asyncio_future_init - a pending Future in storage of yours.
+ * asyncio_future_init - a pending Future in storage of yours, held once by you.
  *
  *   future     cleared and bound to the loop
- *   loop       NULL: the running loop of this thread
+ *   loop       NULL: the running loop of this thread, which there must be
  *   Suspends   never. Returns nothing; allocates nothing.
  *   Source     futures.py:Future.__init__. End it with asyncio_future_release to learn of an error that nobody read.
  */
@@ -667,10 +696,10 @@ static inline void asyncio_future_init(asyncio_future *future, asyncio_loop *loo
     asyncio__clear(future, sizeof *future);
     future->loop = loop != NULL ? loop : asyncio__running_loop;
     future->holds = 1;
-    future->flags = ASYNCIO__KEPT;
 }
 
-/* asyncio_future_done, asyncio_future_cancelled, asyncio_future_get_loop - as Python's. Never suspend, never fail. */
+/* asyncio_future_done, asyncio_future_cancelled, asyncio_future_get_loop - as Python's. Never suspend, never fail. One
+ * that holds ASYNCIO_ECANCELLED by set_exception is not cancelled(). */
 static inline bool asyncio_future_done(const asyncio_future *future) { return (future->flags & ASYNCIO__DONE) != 0; }
 static inline bool asyncio_future_cancelled(const asyncio_future *future)
 {
@@ -710,7 +739,7 @@ static inline void asyncio__future_settle(asyncio_future *future, unsigned flags
  *   Returns    0; ASYNCIO_EINVALIDSTATE if done already; ASYNCIO_ERUNTIME for a Task, whose coroutine alone settles it;
  *              set_exception: ASYNCIO_EVALUE if err is out of range
  *   Memory     allocates nothing. Cost: O(waiters).
- *   Source     futures.py:Future.set_result, set_exception
+ *   Source     futures.py:Future.set_result, set_exception. Differs: an int for an exception object, so no message.
  */
 static inline int asyncio_future_set_result(asyncio_future *future, asyncio_value value)
 {
@@ -771,7 +800,8 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg);
  *   msg        not copied; NULL for none. Whoever awaits gets ASYNCIO_ECANCELLED with this as its detail.
  *   Suspends   never
  *   Returns    true; false if it was done already (then an unread error counts as read, as in Python)
- *   Source     futures.py:Future.cancel. Cancelling a task that awaits a Future cancels that Future, and so all waiters.
+ *   Memory     allocates nothing. Cost: O(waiters).
+ *   Source     futures.py:Future.cancel
  */
 static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg)
 {
@@ -787,10 +817,13 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
 /*
  * asyncio_future_add_done_callback - have callback(future, arg) called by the loop when the Future is done.
  *
- *   handle     storage for it, yours until it was called or removed; NULL: taken from the heap
+ *   handle     storage for it, yours until it was called or removed; NULL: one allocation, freed before the call
+ *   callback   gets a Future that is kept alive until it returns; asyncio_future_task gives the Task that it is
  *   Suspends   never; never calls it synchronously, also not when the Future is done already
- *   Returns    0; ASYNCIO_ENOMEM
+ *   Returns    0; ASYNCIO_ENOMEM (handle NULL)
+ *   Cost       O(1)
  *   Source     futures.py:Future.add_done_callback. Waiting tasks and callbacks run in one order, that of registration.
+ *              Differs: the same callback may be taken back alone, by asyncio_handle_cancel.
  */
 static inline int asyncio_future_add_done_callback(asyncio_future *future, asyncio_handle *handle,
                                                    asyncio_done_callback callback, void *arg)
@@ -813,8 +846,9 @@ static inline int asyncio_future_add_done_callback(asyncio_future *future, async
  * asyncio_future_remove_done_callback - remove every callback with this function and argument.
  *
  *   Suspends   never
- *   Returns    how many; 0 once the Future is done, for then they are scheduled
- *   Cost       O(waiters). Source: futures.py:Future.remove_done_callback
+ *   Returns    how many; 0 once the Future is done, for then they are scheduled. Their storage is yours again.
+ *   Cost       O(waiters)
+ *   Source     futures.py:Future.remove_done_callback
  */
 static inline int asyncio_future_remove_done_callback(asyncio_future *future, asyncio_done_callback callback, void *arg)
 {
@@ -833,19 +867,24 @@ static inline int asyncio_future_remove_done_callback(asyncio_future *future, as
             asyncio__core_of(future->loop)->free(handle);
         removed++;
     }
+    if (removed != 0)
+        asyncio__future_left(future);
     return removed;
 }
 
 /*
- * asyncio_future_hold, asyncio_future_release - keep a Future, give it up.
+ * asyncio_future_hold, asyncio_future_release - keep a Future, give it up. NULL is ignored.
  *
- *   Releasing the last hold of a Future that is done reports an error that nobody read ("... was never retrieved"), and
- *   frees it if it is on the heap. One that still has waiters is freed when they are gone.
- *   Suspends   never. Cost: O(1).
+ *   Releasing the last hold reports an error that nobody read ("... was never retrieved"), and frees what is on the
+ *   heap: at once, or when the last waiter is gone. 65535 holds at a time keep it for ever.
+ *   Suspends   never
+ *   Returns    hold: the same pointer
+ *   Source     none: Python counts references
  */
 static inline asyncio_future *asyncio_future_hold(asyncio_future *future)
 {
-    asyncio__future_keep(future);
+    if (future != NULL)
+        asyncio__future_keep(future);
     return future;
 }
 static inline void asyncio_future_release(asyncio_future *future)

@@ -726,15 +726,20 @@ TEST(test_release_with_callbacks)
 {
     asyncio_future *future;
     asyncio_handle handle;
-    int before;
+    int before, removes;
     open_loop();
     before = blocks;
-    future = asyncio_future_new(&loop);
-    (void)asyncio_future_add_done_callback(future, &handle, say, word_a);
-    asyncio_future_release(future);
-    CHECK_EQ(blocks, before + 1);
-    asyncio_handle_cancel(&handle); /* the last that kept it */
-    CHECK_EQ(blocks, before);
+    for (removes = 0; removes < 2; removes++) {
+        future = asyncio_future_new(&loop);
+        (void)asyncio_future_add_done_callback(future, &handle, say, word_a);
+        asyncio_future_release(future);
+        CHECK_EQ(blocks, before + 1);
+        if (removes) /* the last that kept it */
+            CHECK_EQ(asyncio_future_remove_done_callback(future, say, word_a), 1);
+        else
+            asyncio_handle_cancel(&handle);
+        CHECK_EQ(blocks, before);
+    }
     close_loop();
 }
 
