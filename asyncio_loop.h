@@ -25,14 +25,15 @@
  *   ASYNCIO_LAZY_PASSES        see above; 0: never                        default: 64
  *   ASYNCIO_LAZY_STEPS         nor for more than so many callbacks        default: 512
  *   ASYNCIO_MALLOC, _FREE      the heap of ASYNC_NEW and of NULL handles  default: malloc, free; freestanding: none
- *   ASYNCIO_FREELIST           keep so many freed blocks per size class   default: 0. At most 512 bytes a block.
+ *   ASYNCIO_FREELIST           keep so many freed blocks per size class   default: 0. At most 512 bytes a block; each
+ *                              thread has its own, and closing a loop frees those of its thread
  *   ASYNCIO_SELECTORS          1: descriptors, signals, real time         default: hosted. 0: virtual time, unless:
  *   ASYNCIO_DEFAULT_PORT       the port of a loop that is given none      default: see below
  *   ASYNCIO_TIMER_WHEEL        see asyncio/heapq.h
  *
- * The port is a struct of functions. Freestanding, the program defines `const asyncio_port asyncio_default_port`, the only
- * symbol that these headers leave undefined. asyncio_virtual_port has no clock: time jumps to the next deadline when
- * there is nothing to do, so that tests take no time and always happen in the same order.
+ * The port is a struct of functions. Freestanding, the program defines `const asyncio_port asyncio_default_port`, the
+ * only symbol that these headers leave undefined. asyncio_virtual_port has no clock: time jumps to the next deadline
+ * when there is nothing to do, so that tests take no time and always happen in the same order.
  */
 #ifndef ASYNCIO_LOOP_H
 #define ASYNCIO_LOOP_H
@@ -76,8 +77,9 @@
 extern "C" {
 #endif
 
-/* Seconds to loop time. Nearest tick, at least one if positive. Freestanding: give it constants, they are folded; a
- * variable would link floating point (asyncio_sleep_for takes ticks). */
+/* ASYNCIO_SECONDS - seconds to loop time: the nearest tick, at least one if positive; evaluated once. Freestanding: give
+ * it constants, they are folded, and must fit into 31 bits of ticks; a double variable would link floating point
+ * (asyncio_sleep_for, asyncio_call_at and asyncio_call_later_ticks take ticks). */
 #if ASYNCIO_HOSTED
 static inline asyncio_time asyncio__seconds(double seconds)
 {
@@ -103,12 +105,15 @@ static inline asyncio_time asyncio__seconds(double seconds)
 static inline double asyncio_to_seconds(asyncio_time ticks) { return (double)ticks / (double)ASYNCIO_TICKS_PER_SECOND; }
 #endif
 
-/* What the loop needs of its surroundings. `lock` and `unlock` guard the list of calls from other threads and from
- * interrupts; where there are neither, they and `wake` may be NULL.
+/* What the loop needs of its surroundings. Where there are neither other threads nor interrupts, `wake`, `lock` and
+ * `unlock` may be NULL.
  *   open     ready the loop's own resources; 0 or an error. close undoes it. Both may be NULL.
- *   time     monotonic; not negative where time has 64 bits
- *   wait     sleep at most `timeout` (0: just look; negative: no limit), until `wake`, or until something that the port
- *            knows of happened. May return early. Must not miss a wake that came just before.
+ *   time     now, in ticks; monotonic; not negative where time has 64 bits
+ *   wait     sleep at most `timeout` ticks (0: just look; negative: no limit), until `wake`, or until something that
+ *            the port knows of happened. May return early. Must not miss a wake that came just before.
+ *   wake     called from other threads and from interrupts, locked; from signal handlers, not locked
+ *   lock     guards the list of calls from other threads and from interrupts: excludes both. Never nested, but an
+ *            interrupt calls it, too: then unlock must leave interrupts as lock found them.
  *   exact    do not leave out waits while something is ready */
 typedef struct asyncio_port {
     int (*open)(asyncio_loop *loop);
@@ -134,15 +139,15 @@ struct asyncio_loop {
     asyncio__timers timers;
     asyncio__node *inbox; /* guarded by the port's lock; read without it as a hint */
     asyncio_time virtual_now;
-    unsigned sources;     /* who may wake the loop from outside, see asyncio_loop_add_source */
-    int lazy; /* what iterations may still spend before the next look outside */
+    unsigned sources; /* who may wake the loop from outside, see asyncio_loop_add_source */
+    int lazy;         /* what iterations may still spend before the next look outside */
     bool stopping, deadlocked, interrupted;
-    void *memory; /* of asyncio_new_event_loop: this struct */
-    asyncio_future *target;      /* what run_until_complete waits for */
-    unsigned watched;            /* tasks that run()'s shutdown waits for */
-    asyncio_handle stop_handle;
-    uint32_t ticks;              /* iterations so far */
-    asyncio_time slow_callback_duration;
+    void *memory;                        /* of asyncio_new_event_loop: this struct */
+    asyncio_future *target;              /* what run_until_complete waits for */
+    unsigned watched;                    /* tasks that run()'s shutdown waits for */
+    asyncio_handle stop_handle;          /* ends that shutdown */
+    uint32_t ticks;                      /* iterations so far */
+    asyncio_time slow_callback_duration; /* yours to set: what debug mode reports, in ticks; at first 0.1 s */
 #if ASYNCIO_SELECTORS
     void *selector; /* asyncio/selectors.h */
     pthread_mutex_t mutex;
@@ -239,8 +244,8 @@ static inline void asyncio__free_all(void) {}
         (asyncio_root *)(void *)(asyncio__new_##name != NULL ? &asyncio__new_##name->frame : NULL);                    \
     })
 
-/* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it.
- * loop NULL: the running loop. */
+/* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it; the
+ * loop's close does not. loop NULL: the running loop. Source: base_events.py:BaseEventLoop.create_future */
 static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 {
     asyncio_future *future = (asyncio_future *)asyncio__alloc(sizeof *future);
@@ -257,13 +262,13 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 /*
  * asyncio_call_soon - have callback(arg) called in the next iteration. From the loop's own thread only.
  *
- *   handle     storage for it, yours until it was called or cancelled, so that you can cancel it; not while it is in use
- *              already. NULL: taken from the heap.
+ *   handle     storage for it, yours until it was called or cancelled, so that you can cancel it; not while it is in
+ *              use already. NULL: taken from the heap, and freed before the call.
  *   Suspends   never
- *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread, when
- *              the loop runs in its own
- *   Cost       O(1)
- *   Source     base_events.py:BaseEventLoop.call_soon
+ *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread,
+ *              when the loop runs in its own
+ *   Memory     one block if handle is NULL. Cost: O(1).
+ *   Source     base_events.py:BaseEventLoop.call_soon. Differs: a C callback cannot raise; no context is captured.
  */
 static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handle, asyncio_callback callback, void *arg)
 {
@@ -296,13 +301,16 @@ static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, 
 static inline asyncio_time asyncio_loop_time(asyncio_loop *loop) { return loop->port->time(loop); }
 
 /*
- * asyncio_call_at, asyncio_call_later - the same at a time, or after a delay.
+ * asyncio_call_at, asyncio_call_later, asyncio_call_later_ticks - the same at a time, or after a delay.
  *
- *   handle     a TimerHandle: asyncio_handle_when tells its deadline
- *   when       ticks, as asyncio_loop_time counts. The past is allowed: due in the next iteration, the earlier the first.
- *   seconds    an int or a double, folded if constant; negative is the past. NaN: ASYNCIO_EVALUE.
- *   Cost       O(1) with the wheel. Source: base_events.py:call_at, call_later. Differs: equal deadlines are first come,
- *              first served; a cancelled timer is gone at once.
+ *   handle     as call_soon's; a TimerHandle: asyncio_handle_when tells its deadline
+ *   when       ticks, as asyncio_loop_time counts. The past is allowed: due in the next iteration, the earlier first.
+ *   seconds    an int or a double, folded if constant; negative is the past. NaN: ASYNCIO_EVALUE (hosted).
+ *   delay      the same in ticks
+ *   Suspends   never. Returns and Memory: as call_soon.
+ *   Cost       O(1) with the wheel (asyncio/heapq.h); else, or in the past, O(timers that are later)
+ *   Source     base_events.py:call_at, call_later. Differs: equal deadlines are first come, first served, where
+ *              CPython's heap mixes them; a cancelled timer is gone at once.
  */
 static inline int asyncio_call_at(asyncio_loop *loop, asyncio_handle *handle, asyncio_time when,
                                   asyncio_callback callback, void *arg)
@@ -335,19 +343,21 @@ static inline int asyncio__call_later(asyncio_loop *loop, asyncio_handle *handle
     asyncio_call_later_ticks(loop, handle, ASYNCIO_SECONDS(seconds), callback, arg)
 #endif
 
-typedef asyncio_handle asyncio_timer_handle;
+typedef asyncio_handle asyncio_timer_handle; /* Python's name */
 
 /*
  * asyncio_handle_cancel - take back a call_soon, call_at or call_later, or a done callback.
  *
- *   handle     storage that one of them was given; zeroed storage counts as cancelled. Free for reuse afterwards.
- *              From another thread, or while the loop does not run, only what call_soon_threadsafe was given, and then
- *              its storage stays in use until the loop's next iteration is over. When this returns, the callback has
- *              begun or will never. Not from an interrupt.
- *   Returns    nothing; cancelling twice, or after it ran, has no effect. Cost: O(1).
+ *   handle     storage that one of them was given, or zeroed storage. Free for reuse afterwards.
+ *              Of call_soon_threadsafe: from any thread, but not from an interrupt. Outside of the running loop its
+ *              storage then stays in use until the loop's next iteration is over. When this returns, the callback has
+ *              begun or never will.
+ *   Suspends   never
+ *   Returns    nothing; the callback of one that was cancelled twice, or after it ran, is not affected. Cost: O(1).
  *   Source     events.py:Handle.cancel, TimerHandle.cancel
  *
- * asyncio_handle_cancelled - whether it was. asyncio_handle_when - the deadline of call_at and call_later.
+ * asyncio_handle_cancelled - whether asyncio_handle_cancel was called since. asyncio_handle_when - the deadline, in
+ * ticks, of call_at and call_later; of nothing else.
  */
 static inline void asyncio__shared_cancel(asyncio_handle *handle);
 static inline void asyncio_handle_cancel(asyncio_handle *handle)
@@ -418,10 +428,12 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
  *
  *   handle     as call_soon's, but zeroed before its first use: while it waits to be called, calling again does nothing
  *              (so an interrupt that comes faster than the loop runs cannot overflow anything). The callback may call
- *              again, with the same storage.
+ *              again, with the same storage. NULL, from the heap: not in an interrupt.
  *   Suspends   never
- *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM. The loop must not be destroyed meanwhile.
- *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread.
+ *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL). The loop must not be destroyed meanwhile.
+ *   Memory     one block if handle is NULL. Cost: O(1), a lock, and a write to a pipe if the loop may sleep.
+ *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread. Not
+ *              from signal handlers: asyncio/unix_events.h.
  */
 #define ASYNCIO__HANDLE_INBOX 64u
 
@@ -557,14 +569,15 @@ ASYNCIO__COLD asyncio_status asyncio__sleep_until(asyncio_task *task, asyncio_ti
  * asyncio_sleep(seconds) - for ASYNC_AWAIT: suspend the calling task. Inside a coroutine's body only.
  *
  *   seconds    an int or a double, folded to ticks if constant; <= 0 gives way for exactly one iteration, without a
- *              timer. NaN: ASYNCIO_EVALUE.
- *   Suspends   on every call
- *   Gives      0; ASYNCIO_ECANCELLED if cancelled while waiting; value 0
- *   Memory     allocates nothing: the timer lies in the task. Cost: O(1) with the wheel.
+ *              timer. NaN: ASYNCIO_EVALUE at once (hosted).
+ *   Suspends   always
+ *   Gives      0; ASYNCIO_ECANCELLED if cancelled while waiting; ASYNCIO_ERUNTIME if an earlier status was not awaited;
+ *              value 0
+ *   Memory     allocates nothing: the timer lies in the task. Cost: as asyncio_call_at.
  *   Source     tasks.py:sleep. Differs: no `result` argument.
  *
- * asyncio_sleep_for(task, ticks) - the same for a helper function that the coroutine calls: task is asyncio_current_task(),
- * ticks are loop time. Its status must be awaited in the same expression.
+ * asyncio_sleep_for(task, ticks) - the same in ticks, also for a helper function that the coroutine calls: task is
+ * asyncio_current_task(). Its status must be awaited in the same expression.
  */
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio_sleep_for(asyncio_task *task, asyncio_time ticks)
 {
@@ -588,7 +601,7 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task
 
 ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node);
 
-/* Runs exactly what is ready now, and counts it. `last` is in the core because cancelling a handle may have to move it. */
+/* Runs exactly what is ready now, and counts it. `last` is in the core: cancelling a handle may have to move it. */
 ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
 {
     asyncio__core *core = &loop->core;
@@ -650,11 +663,13 @@ static inline bool asyncio__stuck(asyncio_loop *loop)
  * asyncio_loop_step - one iteration, for a loop that lives inside another one.
  *
  *   limit      longest wait in ticks if nothing is ready; 0: do not wait; negative: until something happens
+ *   Suspends   never: it blocks. Nothing is ever a deadlock to it.
  *   Returns    0; ASYNCIO_ERUNNING from inside of the loop or while another runs in this thread; ASYNCIO_ECLOSED
  *   Source     base_events.py:_run_once between _run_forever_setup and _run_forever_cleanup
  *
  * asyncio_loop_next_deadline - when it wants to be called again at the latest.
  *
+ *   Suspends   never
  *   Returns    true and through `when` the time in ticks: now, if something is ready; false: no deadline
  */
 static inline int asyncio__enter_loop(asyncio_loop *loop)
@@ -701,14 +716,16 @@ static inline bool asyncio_loop_next_deadline(asyncio_loop *loop, asyncio_time *
 /* ---- Running ---- */
 
 /* asyncio_loop_stop - end run_forever after this iteration; before it: after exactly one. Callbacks that the last
- * iteration made ready run at the next start. Source: base_events.py:BaseEventLoop.stop */
+ * iteration made ready run at the next start. From the loop's own thread. Source: base_events.py:BaseEventLoop.stop
+ * asyncio_loop_is_running, asyncio_loop_is_closed - as Python's. None of them suspends or fails. */
 static inline void asyncio_loop_stop(asyncio_loop *loop) { loop->stopping = true; }
 static inline bool asyncio_loop_is_running(const asyncio_loop *loop) { return loop->core.running; }
 static inline bool asyncio_loop_is_closed(const asyncio_loop *loop) { return loop->core.closed; }
 
 /*
  * asyncio_loop_add_source, asyncio_loop_remove_source - announce that something outside may wake the loop: another
- * thread, an interrupt. While any is announced, having nothing to do is not a deadlock. Counted. From the loop's thread.
+ * thread, an interrupt. While any is announced, having nothing to do is not a deadlock. Counted. From the loop's own
+ * thread. Never suspend, never fail. No counterpart in Python.
  */
 static inline void asyncio_loop_add_source(asyncio_loop *loop) { loop->sources++; }
 static inline void asyncio_loop_remove_source(asyncio_loop *loop) { loop->sources--; }
@@ -716,9 +733,10 @@ static inline void asyncio_loop_remove_source(asyncio_loop *loop) { loop->source
 /*
  * asyncio_run_forever - run until asyncio_loop_stop.
  *
- *   Returns    0 after stop; ASYNCIO_ERUNNING (this loop, or another one in this thread, runs already); ASYNCIO_ECLOSED;
- *              ASYNCIO_EINTERRUPT after a second Ctrl-C under asyncio_run
- *   Source     base_events.py:BaseEventLoop.run_forever. With nothing to do it waits for a wake-up from outside.
+ *   Suspends   never: it blocks. With nothing to do it waits for a wake-up from outside.
+ *   Returns    0 after stop; ASYNCIO_ERUNNING (this loop, or another one in this thread, runs already);
+ *              ASYNCIO_ECLOSED; ASYNCIO_EINTERRUPT after a second Ctrl-C under asyncio_run
+ *   Source     base_events.py:BaseEventLoop.run_forever
  */
 ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
 {
@@ -747,14 +765,18 @@ static inline void asyncio__stop_callback(asyncio_future *future, void *arg)
 }
 
 /*
- * asyncio_run_until_complete - run a coroutine as a task, asyncio_run_until_future - wait for a Future; return its outcome.
+ * asyncio_run_until_complete, asyncio_run_until_future - run a coroutine as a task, or the loop until a Future is done;
+ * return the outcome.
  *
  *   root       from ASYNC_NEW or ASYNC_AT, taken over in every case
- *   value      receives the result; may be NULL
+ *   value      receives the result, if 0 is returned; may be NULL
+ *   Suspends   never: it blocks
  *   Returns    0; the coroutine's error (ASYNCIO_ECANCELLED if it was cancelled); ASYNCIO_ESTOPPED if the loop was
  *              stopped before; ASYNCIO_EDEADLOCK if nothing can complete it any more (reported: who waits on what);
- *              ASYNCIO_EWRONGLOOP; what asyncio_run_forever and create_task return
- *   Source     base_events.py:BaseEventLoop.run_until_complete
+ *              ASYNCIO_EWRONGLOOP for another loop's Future; what asyncio_run_forever and create_task return
+ *   Memory     allocates nothing
+ *   Source     base_events.py:BaseEventLoop.run_until_complete. Differs: CPython waits for ever where this finds a
+ *              deadlock; threads and interrupts that may still come must be announced by asyncio_loop_add_source.
  */
 ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop);
 static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *future, asyncio_value *value)
@@ -808,8 +830,9 @@ static inline int asyncio_run_until_complete(asyncio_loop *loop, asyncio_root *r
 
 /* ---- Exception handlers ---- */
 
-/* asyncio_set_exception_handler - NULL: the default one, which on hosted builds prints to stderr. `arg` is handed to it.
- * asyncio_get_exception_handler - NULL if none was set. asyncio_default_exception_handler - what the default one does. */
+/* asyncio_set_exception_handler - NULL: the default one, which hosted prints to stderr, and else is silent. `arg` is
+ * handed to it. asyncio_get_exception_handler - NULL if none was set. asyncio_default_exception_handler (hosted) - what
+ * the default one does. Never suspend, never fail. Source: base_events.py:BaseEventLoop */
 static inline void asyncio_set_exception_handler(asyncio_loop *loop, asyncio_exception_handler handler, void *arg)
 {
     loop->core.handler = handler;
@@ -817,8 +840,9 @@ static inline void asyncio_set_exception_handler(asyncio_loop *loop, asyncio_exc
 }
 static inline asyncio_exception_handler asyncio_get_exception_handler(asyncio_loop *loop) { return loop->core.handler; }
 
-/* asyncio_set_debug, asyncio_get_debug - debug mode: slow callbacks are reported (slow_callback_duration), calls from a
- * wrong thread refused, storage of a running task protected. Costs two clock readings a callback. */
+/* asyncio_set_debug, asyncio_get_debug - debug mode: steps and callbacks that take loop->slow_callback_duration or
+ * longer are reported, call_soon and timers from a wrong thread refused, ASYNC_AT of a running task's storage reported.
+ * Costs two clock readings a callback. Source: base_events.py:BaseEventLoop.set_debug */
 static inline void asyncio_set_debug(asyncio_loop *loop, bool debug) { loop->core.debug = debug; }
 static inline bool asyncio_get_debug(const asyncio_loop *loop) { return loop->core.debug; }
 
@@ -842,8 +866,8 @@ static inline const char *asyncio_strerror(int err)
     return strerror(err);
 }
 
-/* asyncio_print_error - "Name: text" and the chain of awaits that the error passed, like Python's traceback. `detail`
- * is the error's: a context's, a Future's value. */
+/* asyncio_print_error - the chain of awaits that the error passed, like Python's traceback, and "Name: [code] text".
+ * `detail` is the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown. */
 static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, asyncio_value detail)
 {
     const asyncio_frame_info *frame;
@@ -965,7 +989,8 @@ static const asyncio_port asyncio_virtual_port = {
     asyncio__posix_wake,   asyncio__posix_lock,    asyncio__posix_unlock, true};
 #else
 static const asyncio_port asyncio_virtual_port = {
-    asyncio__virtual_open, asyncio__virtual_close, asyncio__virtual_time, asyncio__virtual_wait, NULL, NULL, NULL, true};
+    asyncio__virtual_open, asyncio__virtual_close, asyncio__virtual_time, asyncio__virtual_wait,
+    NULL,                  NULL,                   NULL,                  true};
 static inline int asyncio__virtual_open(asyncio_loop *loop)
 {
     (void)loop;
@@ -986,11 +1011,14 @@ static inline const asyncio_port *asyncio__default_port(void); /* asyncio/select
 #endif
 
 /*
- * asyncio_loop_init - a loop in storage of yours. asyncio_new_event_loop - one on the heap (hosted), NULL if that fails.
+ * asyncio_loop_init - a loop in storage of yours. asyncio_new_event_loop - one on the heap, NULL if that fails.
  *
  *   port       NULL: this target's own (hosted: asyncio_posix_port; freestanding: asyncio_default_port)
  *   Suspends   never
- *   Returns    0; ASYNCIO_ENOMEM, or the errno value with which the port could not open its wake-up pipe
+ *   Returns    0; ASYNCIO_ENOMEM, or the errno value with which the port could not open its wake-up pipe: then there is
+ *              nothing to close
+ *   Memory     a loop is 14 KB with the wheel and 64-bit pointers; with ASYNCIO_SELECTORS also a few small blocks and
+ *              two descriptors. Not to be moved.
  *   Source     base_events.py:BaseEventLoop.__init__, events.py:new_event_loop
  */
 static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port)
@@ -1019,8 +1047,11 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
  *
  *   Drops what is ready and armed without running it. Unfinished tasks are reported ("Task was destroyed but it is
  *   pending!") and freed without running their FINALLY; errors that nobody read are reported; every heap task is freed,
- *   held or not. Frees the loop if asyncio_new_event_loop made it.
- *   Returns    0, also the second time; ASYNCIO_ERUNNING while it runs
+ *   held or not (with ASYNCIO_ALL_TASKS; else no task is reported or freed). Frees the loop if asyncio_new_event_loop
+ *   made it.
+ *   Suspends   never
+ *   Returns    0, also the second time, unless that freed it; ASYNCIO_ERUNNING while it runs
+ *   Cost       O(what it drops)
  *   Source     base_events.py:BaseEventLoop.close, and what CPython's garbage collector does later
  */
 static inline void asyncio__drop(asyncio_loop *loop, asyncio__node *node)
