@@ -2,10 +2,44 @@
  *
  * asyncio/coroutines.h - the ASYNC_ macros: how a C function becomes a coroutine, awaits, catches, cleans up.
  *
- * asyncio_task.h includes this file and has the rules. How it works: a body is one `switch` on the frame's `state`; every
- * await is a `case` in it. An await that must wait stores its number and returns ASYNCIO__PENDING through all frames
- * above; the loop later calls the innermost frame's body alone, which jumps to that case. `handler` is the case where an
- * error or a return goes: the innermost block's exit (the block keeps the outer one's number), 1 FINALLY, 2 the end.
+ *     #include "asyncio.h"
+ *
+ *     ASYNC(fetch, int n;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         if (self->n < 0)
+ *             ASYNC_RAISE(ASYNCIO_EVALUE);
+ *         ASYNC_AWAIT(asyncio_sleep(0.1));
+ *         ASYNC_RETURN(self->n * 2);
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro, struct fetch call; asyncio_try attempt; int i, twice, sum;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_TRY(&self->attempt)
+ *         {
+ *             for (self->i = 2; self->i > -2; self->i--) {
+ *                 ASYNC_AWAIT_INTO(self->twice, ASYNC_IN(&self->call, fetch, .n = self->i));
+ *                 self->sum += self->twice;
+ *             }
+ *         }
+ *         ASYNC_EXCEPT(&self->attempt)
+ *         {
+ *             printf("%s at %d\n", asyncio_errname(self->attempt.block.err), self->i);
+ *         }
+ *         ASYNC_FINALLY;
+ *         printf("%d\n", self->sum);
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *
+ * asyncio_task.h includes this file and has the rules. How it works: a body is one `switch` on the frame's `state`;
+ * every await is a `case` in it. An await that must wait stores its number and returns ASYNCIO__PENDING through all
+ * frames above; the loop later calls the innermost frame's body alone, which jumps to that case. `handler` is the case
+ * where an error or a return goes: the innermost block's exit (the block keeps the outer one's number), 1 FINALLY, 2
+ * the end.
  */
 #ifndef ASYNCIO_COROUTINES_H
 #define ASYNCIO_COROUTINES_H
@@ -18,7 +52,7 @@ extern "C" {
 
 /* ---- Awaiting ---- */
 
-/* Not inline: of a frame in an array gcc would say that no Task stands in front of it, not knowing that it is not HEAP. */
+/* Not inline: of a frame in an array gcc would say that no Task stands in front of it, not knowing its flags. */
 ASYNCIO__NOINLINE void asyncio__frame_free(asyncio_task *task, asyncio_coro *coro)
 {
     asyncio__core_of(task->future.loop)->free(asyncio__task_of(coro));
@@ -48,14 +82,15 @@ ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, a
 {
     if (status.code != ASYNCIO__PENDING) {
         self->value = status.value;
-    } else if (status.value == 0) { /* else a coroutine below is the innermost, whose result may stand in `value` already */
+    } else if (status.value == 0) { /* else a coroutine below is the innermost; its result may be in `value` already */
         asyncio__root_of(task)->awaiter = self;
         self->value = 0;
     }
     return status.code;
 }
 
-ASYNCIO__HOT asyncio_status asyncio__future_status(asyncio_task *task, asyncio_future *future, const asyncio__wait *wait)
+ASYNCIO__HOT asyncio_status asyncio__future_status(asyncio_task *task, asyncio_future *future,
+                                                   const asyncio__wait *wait)
 {
     if (ASYNCIO__UNLIKELY(future == NULL))
         return asyncio__status(ASYNCIO_ENOMEM, 0);
@@ -86,8 +121,8 @@ ASYNCIO__HOT int asyncio__await_task(asyncio_coro *self, asyncio_task *task, asy
 }
 
 #if ASYNCIO_POISON
-/* Called just before a body, it writes where the body's locals are about to be: far enough for the frames that ASan makes
- * wide, and itself without its gaps. */
+/* Called just before a body, it writes where the body's locals are about to be: far enough for the frames that ASan
+ * makes wide, and itself without its gaps. */
 static __attribute__((noinline, unused, no_sanitize("address"))) void asyncio__poison_stack(void)
 {
     volatile unsigned char bytes[1024];
@@ -134,7 +169,8 @@ static inline void asyncio__raise_again(asyncio_coro *self, int err)
 /* Both functions may answer "wait for me" (any status of a library primitive, or asyncio_await_coro): then `resume` is
  * called with the outcome of that wait, until it answers something else.
  *   enter    its error is raised before the body; NULL: nothing to do
- *   exit     err is the body's error, 0 after its end or a return. The answer is the error to go on with: 0 swallows it
+ *   exit     err is the body's error, 0 after its end or a return. The answer is the error to go on with: 0 swallows
+ *            it. Not NULL.
  *   resume   entering: err is 0; leaving: err is what exit was given. NULL: the outcome of the wait is the answer */
 typedef struct asyncio_block asyncio_block;
 typedef struct asyncio_block_type {
@@ -168,7 +204,8 @@ typedef struct asyncio_try {
  * asyncio_await_coro - let a block's exit wait for a coroutine.
  *
  *   self, task   what the block's function was given; child: from ASYNC_IN, or ASYNC_NEW cast to asyncio_coro *
- *   Returns      a status: the coroutine's error and value, or "wait for me"
+ *   Returns      a status: the coroutine's error and value, or "wait for me"; ASYNCIO_ENOMEM if child is NULL,
+ *                ASYNCIO_EREUSED if it was awaited before. Frees what ASYNC_NEW allocated, allocates nothing.
  */
 static inline asyncio_status asyncio_await_coro(asyncio_coro *self, asyncio_task *task, asyncio_coro *child)
 {
@@ -176,7 +213,13 @@ static inline asyncio_status asyncio_await_coro(asyncio_coro *self, asyncio_task
     return asyncio__status(err, err == ASYNCIO__PENDING ? 1 : self->value);
 }
 
-/* asyncio_await_future - the status of waiting for a Future: for blocks, and for primitives of your own. */
+/*
+ * asyncio_await_future - the status of waiting for a Future: for blocks, and for primitives of your own.
+ *
+ *   task       what the block's function was given; in a helper function: asyncio_current_task()
+ *   Returns    a status for ASYNC_AWAIT in the same statement: the Future's error and value if it is done, or "wait for
+ *              me"; errors as ASYNC_AWAIT's. Allocates nothing. Cost: O(1).
+ */
 static inline asyncio_status asyncio_await_future(asyncio_task *task, asyncio_future *future)
 {
     return asyncio__future_status(task, future, &asyncio__future_wait);
@@ -247,10 +290,9 @@ static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, 
     return false;
 }
 
-ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task, const char *function, const char *file)
+ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task, const char *file)
 {
     asyncio_exception_context context;
-    (void)function;
     asyncio__clear(&context, sizeof context);
     context.message = "a block was left by goto: its exit did not run";
     context.err = ASYNCIO_ERUNTIME;
@@ -298,8 +340,8 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 #define ASYNCIO__LINE_HERE ((void)0)
 #endif
 
-/* COUNT counts 1..16 arguments and says 17 for more, MANY says 1 or 2 for more, of at most 64. Numbers, for a program may
- * have macros of any name. The dummy keeps C99's `...` from being empty. */
+/* COUNT counts 1..16 arguments and says 17 for more, MANY says 1 or 2 for more, of at most 64. Numbers, for a program
+ * may have macros of any name. The last 0 keeps C99's `...` from being empty. */
 #define ASYNCIO__NTH(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20,    \
     a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33, a34, a35, a36, a37, a38, a39, a40, a41, a42,      \
     a43, a44, a45, a46, a47, a48, a49, a50, a51, a52, a53, a54, a55, a56, a57, a58, a59, a60, a61, a62, a63, N, ...) N
@@ -337,9 +379,10 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 /*
  * ASYNC(name, fields...) {body} - a coroutine of this file. Each field ends in a semicolon; there may be none.
  *
- *   Makes `struct name` (the frame: `asyncio_coro coro`, then the fields) and `struct name_task` (the same with its Task
- *   in front, `.frame` inside). The body is a function of its own in which `self` is the frame; it holds ASYNC_BEGIN,
- *   perhaps ASYNC_FINALLY, and ASYNC_END.
+ *   Makes `struct name` (the frame: `asyncio_coro coro`, then the fields) and `struct name_task` (the same with its
+ *   Task in front, `.frame` inside). The body is a function of its own in which `self` is the frame; it holds
+ *   ASYNC_BEGIN, perhaps ASYNC_FINALLY, and ASYNC_END. At most 62 commas between the fields; none needs more alignment
+ *   than a pointer. Both are checked when you compile.
  *
  * ASYNC_DECLARE(name, fields...); in a header and ASYNC_DEFINE(name) {body} in one source file are its two halves, in C
  * and in C++.
@@ -389,7 +432,7 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
     {                                                                                                                  \
         ASYNCIO__POISON_STACK;                                                                                         \
         asyncio__err = asyncio__body_##name((struct name *)(void *)asyncio__self, asyncio__task, asyncio__err).code;   \
-        ASYNCIO__POISON_STACK; /* a second time: or the call would be a jump, with its frame elsewhere */               \
+        ASYNCIO__POISON_STACK; /* a second time: or the call would be a jump, with its frame elsewhere */              \
         return asyncio__err;                                                                                           \
     }                                                                                                                  \
     ASYNCIO__INLINE asyncio__leave_by_ASYNC_RETURN asyncio__body_##name(                                               \
@@ -410,6 +453,11 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
  *   Arguments by name, in any order, the rest zero. Nothing runs before it is awaited or made a task.
  *   NEW and AT give an asyncio_root *, for create_task, run and ASYNC_AWAIT; IN an asyncio_coro *, for ASYNC_AWAIT.
  *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM.
+ *   Suspends   never
+ *   Memory     NEW: one allocation, of sizeof(struct name_task); freed when the coroutine or its task is over, by
+ *              whoever took it, or by asyncio_coro_close. AT and IN: none; the storage must stay until then, and starts
+ *              another coroutine only after that. Cost: O(size), for clearing.
+ *   Source     none: Python's f(7) does it
  */
 #define ASYNC_AT(storage, ...) ASYNCIO__AT(ASYNCIO__FIRST(__VA_ARGS__), storage, __VA_ARGS__)
 #define ASYNC_IN(storage, ...) ASYNCIO__IN(ASYNCIO__FIRST(__VA_ARGS__), storage, __VA_ARGS__)
@@ -456,16 +504,17 @@ ASYNCIO__HOT void asyncio__check_storage(void *storage)
 #endif
 }
 
-/* ASYNC_TASK(&storage) - the Task in a struct name_task of yours. */
+/* ASYNC_TASK(&storage) - the Task in a struct name_task of yours; good once create_task or run has it. */
 #define ASYNC_TASK(storage) ((asyncio_task *)(void *)&(storage)->future)
 
 /*
  * asyncio_create_task(coro, .name = "n", .into = &pointer, ...) - run a coroutine concurrently, on the running loop.
  *
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_task_options
- *   Suspends   never: the task's first step comes in the next iteration
- *   Returns    0; ASYNCIO_ENOLOOP outside of a running loop; else as asyncio_task_new. An error to ignore in good
- *              conscience: it is reported, and the coroutine freed.
+ *   Suspends   never: the task's first step comes in the next iteration, but with .eager_start at once
+ *   Returns    as asyncio_task_new, or what a task factory returned. In a running loop an error to ignore in good
+ *              conscience: it is reported, and the coroutine freed. Outside ASYNCIO_ENOLOOP, which neither reports
+ *              nor frees: start the first task by run or asyncio_loop_create_task.
  *   Memory     allocates nothing. Cost: O(1).
  *   Source     tasks.py:create_task. Differs: the loop holds the task; a pointer to it comes by .into, see Lifetime.
  */
@@ -482,14 +531,15 @@ ASYNCIO__HOT void asyncio__check_storage(void *storage)
  * (asyncio_root *) becomes a task of the running loop.
  *
  *   Suspends   never
- *   Returns    the Future, held once more in every case: give it up with asyncio_future_release. NULL if x is NULL, or if
- *              create_task failed, which is reported; awaiting that NULL gives ASYNCIO_ENOMEM.
+ *   Returns    the Future, held once more in every case: give it up with asyncio_future_release. NULL if x is NULL, or
+ *              if create_task failed, which is reported as it does; awaiting that NULL gives ASYNCIO_ENOMEM.
  *   Memory     allocates nothing. Cost: O(1).
- *   Source     tasks.py:ensure_future. Differs: no `loop` argument; other awaitables are wrapped in a coroutine by hand.
+ *   Source     tasks.py:ensure_future. Differs: no `loop` argument; wrap other awaitables in a coroutine by hand.
+ *              Not in C without ASYNCIO_GENERIC.
  */
 static inline asyncio_future *asyncio__ensure_future(asyncio_future *future)
 {
-    return future != NULL ? asyncio_future_hold(future) : NULL;
+    return asyncio_future_hold(future);
 }
 static inline asyncio_future *asyncio__ensure_task(asyncio_task *task)
 {
@@ -524,7 +574,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     case 0:
 
 /* ASYNC_FINALLY; - what follows runs once, on return, error and cancellation, and may await. An error raised in it
- * replaces the pending one; an ASYNC_RETURN in it replaces error and value. Python's finally. */
+ * replaces the pending one; an ASYNC_RETURN in it replaces error and value. Python's finally. It does not run if the
+ * task was cancelled before its first step, as in Python, nor if the loop was closed over it. */
 #define ASYNC_FINALLY                                                                                                  \
     ASYNCIO__FALL_OFF;                                                                                                 \
     self->coro.flags |= ASYNCIO__FRAME_RETURNING;                                                                      \
@@ -545,7 +596,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     do {                                                                                                               \
         *asyncio__result_of(&self->coro, ASYNCIO__CURRENT) = 0;                                                        \
         if (ASYNCIO__UNLIKELY(self->coro.handler != 1))                                                                \
-            asyncio__block_escaped(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FUNCTION, ASYNCIO__FILE);                   \
+            asyncio__block_escaped(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE);                                      \
     } while (0)
 
 /* Suspends at point n if expr says so; afterwards asyncio__err is the outcome. The label stands behind a return, so
@@ -565,18 +616,21 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 /*
  * ASYNC_AWAIT(x)                 wait for x; an error leaves through the blocks around it and FINALLY
  * ASYNC_AWAIT_INTO(dst, x)       the same, and x's value into the variable dst: an integer or pointer, no bit-field
- * ASYNC_CATCH(err, x)            try/except Exception around one await: the int err is 0 or the error. A cancellation is
- *                                not caught: it leaves as from ASYNC_AWAIT, so who forgets to look is still cancelled.
- * ASYNC_CATCH_INTO(err, dst, x)  the same with the value; on an error dst is its detail, to hand on in ASYNC_RAISE(err, dst)
+ * ASYNC_CATCH(err, x)            try/except Exception around one await: the int err is 0 or the error. A cancellation
+ *                                is not caught: it leaves as from ASYNC_AWAIT; who forgets to look is still cancelled.
+ * ASYNC_CATCH_INTO(err, dst, x)  the same with the value; on an error dst, wide enough for a pointer, is its detail, to
+ *                                hand on in ASYNC_RAISE(err, dst)
  * ASYNC_CATCH_ALL(err, x), ASYNC_CATCH_ALL_INTO(err, dst, x)
- *                                try/except BaseException: ASYNCIO_ECANCELLED too, whether this task was cancelled or what
- *                                it awaited (asyncio_task_cancelling tells). Its detail is the message given to cancel().
+ *                                try/except BaseException: ASYNCIO_ECANCELLED too, whether this task was cancelled or
+ *                                what it awaited (asyncio_task_cancelling tells). Its detail is cancel()'s message.
  *
  *   x          a coroutine (ASYNC_NEW, ASYNC_IN, ASYNC_AT), a Future *, a Task *, or the status of a library primitive
  *   Suspends   if x is not ready; awaiting a done Future or a coroutine that does not suspend goes straight on
- *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before; ASYNCIO_EWRONGLOOP,
- *              ASYNCIO_ESELFAWAIT; ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited
- *   Memory     allocates nothing. Cost: O(1) at any depth of awaits.
+ *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before;
+ *              ASYNCIO_EWRONGLOOP for another loop's Future and ASYNCIO_ESELFAWAIT for this task itself, both one
+ *              iteration later; ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited
+ *   Memory     allocates nothing; frees a coroutine of ASYNC_NEW that ended. Cost: O(1) at any depth of awaits.
+ *   Source     Python's await; futures.py:Future.__await__, tasks.py:Task.__step
  */
 #define ASYNC_AWAIT(x) ASYNCIO__AWAIT(ASYNCIO__POINT(0), x)
 #define ASYNC_AWAIT_INTO(dst, x) ASYNCIO__AWAIT_INTO(ASYNCIO__POINT(0), dst, x)
@@ -623,6 +677,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
         ASYNCIO__INTO(dst, self->coro.value);                                                                          \
     } while (0)
 
+/* ASYNC_AWAIT for one type each, where there is no _Generic. CORO: ASYNC_IN, or ASYNC_NEW cast to asyncio_coro *. To
+ * catch or to get a value: ASYNC_CATCH(err, asyncio_await_future(asyncio_current_task(), future)) and its like. */
 #define ASYNC_AWAIT_CORO(x) ASYNCIO__AWAIT_BY(ASYNCIO__POINT(0), asyncio__await_coro, x)
 #define ASYNC_AWAIT_FUTURE(x) ASYNCIO__AWAIT_BY(ASYNCIO__POINT(0), asyncio__await_future, x)
 #define ASYNC_AWAIT_TASK(x) ASYNCIO__AWAIT_BY(ASYNCIO__POINT(0), asyncio__await_task, x)
@@ -633,7 +689,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     } while (0)
 
 /*
- * ASYNC_RETURN(value)            end the coroutine: through the blocks around it and FINALLY, then to the awaiter
+ * ASYNC_RETURN(value)            end the coroutine: through the blocks around it and FINALLY, then to the awaiter. An
+ *                                integer or a pointer; a float does not compile. Nothing to return: 0.
  * ASYNC_RAISE(err)               the same with an error: 1 .. 0x7fff, else it becomes ASYNCIO_EVALUE. Without an await
  *                                since it was caught, its message or traceback goes on, as with Python's bare raise.
  * ASYNC_RAISE(err, detail)       with the message of a cancellation, or what ASYNC_CATCH_INTO gave
@@ -667,12 +724,16 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   block      a pointer without side effects to a struct in the frame whose first member is an asyncio_block, set up
  *              before (its type). Blocks nest. break and continue in the body leave the block only.
  *   Suspends   if its enter or exit does
+ *   Errors     enter's, before the body; else what exit makes of the body's
  *
  * ASYNC_TRY(try) {body} ASYNC_EXCEPT(try) {handler} - try/except Exception over several awaits.
  *
  *   try        a pointer to an asyncio_try in the frame; in and after the handler (try)->block.err and .detail
- *   Every error of the body ends up there, but a cancellation: that and a return pass. Raise again what you do not handle.
- *   ASYNC_TRY_ALL(try) catches ASYNCIO_ECANCELLED, too.
+ *   Every error of the body ends up there, but a cancellation: that and a return pass. Raise again what you do not
+ *   handle. ASYNC_TRY_ALL(try) catches ASYNCIO_ECANCELLED, too.
+ *
+ *   All allocate nothing and cost O(1). A block must start among the first 250 awaits of its coroutine; one further
+ *   down does not compile (with ASYNCIO_DENSE 0 there is no limit). A WITH counts as three awaits, a TRY as one.
  */
 #define ASYNC_WITH(b) ASYNCIO__WITH(ASYNCIO__POINT(0), ASYNCIO__POINT(1), ASYNCIO__POINT(2), (&(b)->block))
 #define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), ASYNCIO_ECANCELLED)
@@ -743,14 +804,29 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNCIO__AWAITED(x) asyncio__await(&self->coro, ASYNCIO__CURRENT, (x))
 #define ASYNCIO__INTO(dst, value) asyncio__into((dst), (value))
 #define ASYNCIO__VALUE(x) asyncio__value(x)
-static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_coro *x) { return asyncio__await_coro(s, t, x); }
-static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_root *x) { return asyncio__await_root(s, t, x); }
-static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_future *x) { return asyncio__await_future(s, t, x); }
-static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_task *x) { return asyncio__await_task(s, t, x); }
+static inline int asyncio__await(asyncio_coro *self, asyncio_task *task, asyncio_coro *x)
+{
+    return asyncio__await_coro(self, task, x);
+}
+static inline int asyncio__await(asyncio_coro *self, asyncio_task *task, asyncio_root *x)
+{
+    return asyncio__await_root(self, task, x);
+}
+static inline int asyncio__await(asyncio_coro *self, asyncio_task *task, asyncio_future *x)
+{
+    return asyncio__await_future(self, task, x);
+}
+static inline int asyncio__await(asyncio_coro *self, asyncio_task *task, asyncio_task *x)
+{
+    return asyncio__await_task(self, task, x);
+}
+static inline int asyncio__await(asyncio_coro *self, asyncio_task *task, asyncio_status x)
+{
+    return asyncio__await_status(self, task, x);
+}
 static inline asyncio_future *asyncio_ensure_future(asyncio_future *x) { return asyncio__ensure_future(x); }
 static inline asyncio_future *asyncio_ensure_future(asyncio_task *x) { return asyncio__ensure_task(x); }
 static inline asyncio_future *asyncio_ensure_future(asyncio_root *x) { return asyncio__ensure_root(x); }
-static inline int asyncio__await(asyncio_coro *s, asyncio_task *t, asyncio_status x) { return asyncio__await_status(s, t, x); }
 template <class T> static inline void asyncio__into(T &dst, asyncio_value value) { dst = (T)value; }
 template <class T> struct asyncio__results_are_integers_or_pointers { enum { ok = 1 }; };
 template <> struct asyncio__results_are_integers_or_pointers<float>;
