@@ -77,8 +77,8 @@
 extern "C" {
 #endif
 
-/* ASYNCIO_SECONDS - seconds to loop time: the nearest tick, at least one if positive; evaluated once. Freestanding: give
- * it constants, they are folded, and must fit into 31 bits of ticks; a double variable would link floating point
+/* ASYNCIO_SECONDS - seconds to loop time: the nearest tick, at least one if positive; evaluated once. Freestanding:
+ * give it constants, they are folded, and must fit into 31 bits of ticks; a double variable would link floating point
  * (asyncio_sleep_for, asyncio_call_at and asyncio_call_later_ticks take ticks). */
 #if ASYNCIO_HOSTED
 static inline asyncio_time asyncio__seconds(double seconds)
@@ -244,8 +244,8 @@ static inline void asyncio__free_all(void) {}
         (asyncio_root *)(void *)(asyncio__new_##name != NULL ? &asyncio__new_##name->frame : NULL);                    \
     })
 
-/* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it; the
- * loop's close does not. loop NULL: the running loop. Source: base_events.py:BaseEventLoop.create_future */
+/* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it;
+ * the loop's close does not. loop NULL: the running loop. Source: base_events.py:BaseEventLoop.create_future */
 static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 {
     asyncio_future *future = (asyncio_future *)asyncio__alloc(sizeof *future);
@@ -317,7 +317,7 @@ static inline int asyncio_call_at(asyncio_loop *loop, asyncio_handle *handle, as
 {
     int err = asyncio__handle_new(loop, &handle, callback, arg);
     if (err == 0) {
-        handle->flags |= ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_TIMER;
+        handle->flags |= ASYNCIO__HANDLE_LISTED;
         handle->timer.slot.when = when;
         asyncio__timers_add(&loop->timers, &handle->timer);
     }

@@ -68,7 +68,6 @@ typedef struct asyncio__fd {
 
 typedef struct asyncio__selector asyncio__selector;
 typedef struct asyncio_selector_type {
-    const char *name;
     int (*open)(asyncio__selector *selector); /* 0 or an error */
     void (*close)(asyncio__selector *selector);
     int (*set)(asyncio__selector *selector, int fd, unsigned events); /* 0: forget it */
@@ -189,8 +188,8 @@ static inline void asyncio__select_wait(asyncio_loop *loop, asyncio__selector *s
 
 static inline void asyncio__select_close(asyncio__selector *selector) { (void)selector; }
 
-static const asyncio_selector_type asyncio__select = {"select", asyncio__select_open, asyncio__select_close,
-                                                      asyncio__select_set, asyncio__select_wait};
+static const asyncio_selector_type asyncio__select = {asyncio__select_open, asyncio__select_close, asyncio__select_set,
+                                                      asyncio__select_wait};
 
 /* ---- Descriptors ---- */
 
@@ -407,6 +406,7 @@ static inline void asyncio__posix_wait(asyncio_loop *loop, asyncio_time timeout)
         selector->type->wait(loop, selector, timeout);
 }
 
+/* asyncio_posix_port - the port of a loop that is given none: real time, descriptors, signals, other threads. */
 static const asyncio_port asyncio_posix_port = {asyncio__posix_open, asyncio__posix_close, asyncio__posix_time,
                                                 asyncio__posix_wait, asyncio__posix_wake,  asyncio__posix_lock,
                                                 asyncio__posix_unlock, false};
