@@ -23,6 +23,8 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
+#elif defined(__FreeBSD__) || defined(__OpenBSD__)
+#include <pthread_np.h>
 #endif
 
 #ifdef __cplusplus
@@ -93,7 +95,8 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
  *   number     SIGTERM, SIGUSR1, ...: all but SIGKILL and SIGSTOP. Replaces this loop's earlier handler.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught, and
- *              outside of the main thread; ASYNCIO_EBUSY if another loop has it; ASYNCIO_ECLOSED
+ *              outside of the main thread (where the system can tell); ASYNCIO_EBUSY if another loop has it;
+ *              ASYNCIO_ECLOSED
  *   Memory     allocates nothing
  *   Cost       one sigaction. A wake-up of a loop that has handlers looks through all signals.
  *   Source     unix_events.py:add_signal_handler
@@ -109,7 +112,7 @@ static inline bool asyncio__in_main_thread(void)
 {
 #if defined(__linux__) && (defined(_DEFAULT_SOURCE) || defined(_GNU_SOURCE))
     return (pid_t)syscall(SYS_gettid) == getpid();
-#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__OpenBSD__)
     return pthread_main_np() != 0;
 #else
     return true; /* no way to tell */
