@@ -5,7 +5,8 @@
  * Two of one interface (asyncio__timers_*), both intrusive, neither allocates:
  *
  *   ASYNCIO_TIMER_WHEEL 1   a radix of 64-ary digits, for any number of timers: arm and cancel O(1), a timer moves at
- *                           most 10 times before it fires. 11 KB a loop.                           default: hosted
+ *                           most 10 times before it fires; the next deadline O(1), or O(timers of its slot) after the
+ *                           earliest was cancelled. 11 KB a loop.                                  default: hosted
  *   ASYNCIO_TIMER_WHEEL 0   a sorted list, for firmware with a few dozen timers: arm O(n), the rest O(1), compares that
  *                           survive a wrapping clock. One pointer a loop.                          default: otherwise
  *
@@ -18,7 +19,7 @@
  *   Order:       a slot is emptied into lower levels, in its order, at the moment `base` enters it; so of two equal
  *                deadlines the one armed first is always ahead in the same list.
  *
- * Deadlines before `base` (armed in the past) are in `past`, a sorted list that is due as a whole.
+ * Deadlines before `base` (armed in the past) are in `past`, a sorted list that is due as a whole: arm O(n) there.
  * `earliest` of a slot is exact unless its bit in `dirty` says that the earliest may have been cancelled.
  */
 #ifndef ASYNCIO_HEAPQ_H

@@ -6,15 +6,17 @@
  *
  * What run() does, in CPython's order (Lib/asyncio/runners.py)
  *
- *   1. makes a loop; SIGINT cancels the main task from now on, if nobody else handles it
- *   2. runs the main coroutine as a task until it is done
+ *   1. makes a loop; in the main thread, SIGINT cancels the main task from now on, if nobody else handles it
+ *   2. runs the main coroutine as a task until it is done; then SIGINT is as it was
  *   3. cancels every task that is left, and runs until those are done; tasks created meanwhile are not waited for
  *   4. reports what those died of ("unhandled exception during asyncio.run() shutdown")
  *   5. closes the loop
  *
+ * There are no asynchronous generators and no default executor, which CPython would shut down before 5.
+ *
  * Ctrl-C: the first cancels the main task; if that is what ends it, the result is ASYNCIO_EINTERRUPT. The second ends
- * the loop after the current iteration, with the same result. The third is the system's own; and so is the second, if a
- * callback blocks and the loop has not even noticed the first.
+ * the loop after the current iteration (CPython: at once), with the same result. The third is the system's own; and so
+ * is the second, if a callback blocks and the loop has not even noticed the first, and every one from step 3 on.
  */
 #ifndef ASYNCIO_RUNNERS_H
 #define ASYNCIO_RUNNERS_H
@@ -65,7 +67,7 @@ static inline void asyncio__no_run_options(asyncio_run_options *options)
  * asyncio_runner_init - ready a runner. It opens its loop at first use.
  *
  *   options    NULL: none. Never suspends, never fails, allocates nothing.
- *   Source     runners.py:Runner.__init__
+ *   Source     runners.py:Runner.__init__. End it with asyncio_runner_close.
  */
 static inline void asyncio_runner_init(asyncio_runner *runner, const asyncio_run_options *options)
 {
@@ -98,7 +100,8 @@ static inline int asyncio__runner_open(asyncio_runner *runner)
     return 0;
 }
 
-/* asyncio_runner_get_loop - the runner's loop, opened if need be; NULL if that failed or the runner is closed. */
+/* asyncio_runner_get_loop - the runner's loop, opened if need be; NULL if that failed or the runner is closed. Never
+ * suspends. Source: runners.py:Runner.get_loop */
 static inline asyncio_loop *asyncio_runner_get_loop(asyncio_runner *runner)
 {
     return asyncio__runner_open(runner) == 0 ? runner->loop : NULL;
@@ -150,10 +153,12 @@ static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught) 
  * asyncio_runner_run - run a coroutine to its end on the runner's loop. May be called again.
  *
  *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
- *   value      receives its result; may be NULL
+ *   value      receives its result, if 0 is returned; may be NULL
+ *   Suspends   never: it blocks
  *   Returns    0; the coroutine's error; ASYNCIO_EINTERRUPT after Ctrl-C; ASYNCIO_ERUNNING while a loop runs in this
- *              thread; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM; ASYNCIO_EDEADLOCK; an errno value if the loop cannot open
- *   Source     runners.py:Runner.run
+ *              thread; ASYNCIO_ECLOSED; ASYNCIO_ESTOPPED and ASYNCIO_EDEADLOCK as asyncio_run_until_complete; what
+ *              create_task refuses with; an errno value or ASYNCIO_ENOMEM if the loop cannot open
+ *   Source     runners.py:Runner.run. Differs: no context of its own for the main task.
  */
 static inline int asyncio__runner_wait(asyncio_runner *runner, asyncio_root *root, asyncio_value *value,
                                        asyncio_value *detail)
@@ -255,9 +260,11 @@ static inline void asyncio__cancel_all_tasks(asyncio_loop *loop) { (void)loop; }
 /*
  * asyncio_runner_close - cancel what is left, wait for it, close the loop.
  *
- *   Returns    0, also the second time; ASYNCIO_ERUNNING from inside of it
- *   Source     runners.py:Runner.close. A task that swallows its cancellation and goes on keeps it waiting, as in CPython;
- *              one that can never be woken again is a deadlock, reported and destroyed.
+ *   Suspends   never: it blocks. A task that swallows its cancellation and goes on keeps it waiting, as in CPython; one
+ *              that can never be woken again is a deadlock, reported and destroyed. Without ASYNCIO_ALL_TASKS nothing
+ *              is cancelled.
+ *   Returns    0, also the second time; ASYNCIO_ERUNNING while a loop runs in this thread
+ *   Source     runners.py:Runner.close
  */
 static inline int asyncio_runner_close(asyncio_runner *runner)
 {
@@ -280,8 +287,8 @@ static inline int asyncio_runner_close(asyncio_runner *runner)
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
  *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet. Fit for main's
  *              return: the low byte is not 0, except of a code of your own that is a multiple of 256.
- *   Memory     the loop's resources, released before it returns
- *   Source     runners.py:run
+ *   Memory     the loop on the stack (asyncio_loop_init) and its resources, released before it returns
+ *   Source     runners.py:run. Differs: .loop instead of loop_factory.
  */
 static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *options)
 {

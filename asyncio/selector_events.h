@@ -26,13 +26,14 @@ extern "C" {
 #endif
 
 /*
- * asyncio_add_reader, asyncio_add_writer - call callback(arg) once per iteration while fd is readable (writable).
+ * asyncio_add_reader, asyncio_add_writer - call callback(arg) whenever the loop looks and fd is readable (writable): at
+ * most once per iteration, and again as long as it is.
  *
  *   fd         0 .. FD_SETSIZE - 1. Replaces the callback that was there. End of file and errors are readable, too.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a descriptor that select() cannot take; ASYNCIO_ENOMEM; ASYNCIO_ECLOSED;
  *              ASYNCIO_EBUSY if a task waits for it. A descriptor that is not open is found out when the loop waits:
- *              one call, then it is forgotten.
+ *              one call, then it is forgotten. While one is watched, having nothing to do is not a deadlock.
  *   Memory     one block the first time that a descriptor is watched, kept until the loop closes
  *   Cost       O(1)
  *   Source     selector_events.py:_add_reader, _add_writer
@@ -124,7 +125,7 @@ static inline asyncio_status asyncio__sock_start(const asyncio__sock_wait *wait,
     if (asyncio__fd_busy(task->future.loop, fd, wait->event))
         return asyncio__status(ASYNCIO_EBUSY, 0);
     asyncio__sock_set(task, fd, buf, size);
-    task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE; /* a pending cancel()'s lay in the slot; the Future has it, too */
+    task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE; /* a pending cancel()'s was in the slot; the Future has it too */
     if (now) {
         err = wait->attempt(fd, task, false, &value);
         if (!asyncio__would_block(err))
@@ -224,7 +225,8 @@ static const asyncio__sock_wait asyncio__connect_wait = {
  *   buf, size  yours, good until the await is over; size in bytes
  *   Suspends   if nothing is there yet; always for what is no socket
  *   Gives      the number of bytes, 0 at end of file; errno values; ASYNCIO_EBUSY, ASYNCIO_ECANCELLED, ASYNCIO_ENOMEM,
- *              ASYNCIO_EVALUE (descriptor too large for select), ASYNCIO_ERUNTIME outside of a task
+ *              ASYNCIO_EVALUE (descriptor too large for select), ASYNCIO_ERUNTIME outside of a task, or if an earlier
+ *              status was not awaited
  *   Memory     none but the descriptor's block at its first wait. Cost: one recv; another and a select if it must wait.
  *   Source     selector_events.py:sock_recv, sock_recv_into
  */
@@ -262,8 +264,9 @@ ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_sendall(int fd, con
  *   Suspends      if no connection is waiting
  *   Gives         the new descriptor, non-blocking and close-on-exec; errors as asyncio_sock_recv. Without descriptors
  *                 or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM) the connection stays in the queue: sleep, then try again.
- *   Memory        as asyncio_sock_recv. Cost: one accept, which may come after a select.
- *   Source        selector_events.py:sock_accept
+ *   Memory        as asyncio_sock_recv. Cost: one accept, which may come after a select, and three fcntl.
+ *   Source        selector_events.py:sock_accept. Differs: a connection that its peer has given up (ECONNABORTED) is
+ *                 skipped, where CPython raises.
  */
 ASYNCIO__NODISCARD static inline asyncio_status asyncio_sock_accept(int fd, struct sockaddr *address, socklen_t *size)
 {

@@ -107,8 +107,9 @@ static inline void asyncio__concurrent_cancel(void *arg)
  *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
  *   future     yours, not initialised; destroy it with asyncio_concurrent_future_destroy when it is done
  *   Suspends   never; from any thread
- *   Returns    0; ASYNCIO_ECLOSED and ASYNCIO_ENOMEM (root is NULL), the future then being done with that error
- *   Memory     allocates nothing
+ *   Returns    0; ASYNCIO_ECLOSED and ASYNCIO_ENOMEM (root is NULL), the future then being done with that error. What
+ *              create_task refuses with is the future's error.
+ *   Memory     allocates nothing. Cost: as asyncio_call_soon_threadsafe, and a mutex and a condition variable made.
  *   Source     tasks.py:run_coroutine_threadsafe. Differs: if the loop closes before it is done, the future is done
  *              with ASYNCIO_ECLOSED, where CPython lets its owner wait for ever.
  */
@@ -147,8 +148,9 @@ static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_l
  *
  *   seconds    longest wait; 0: do not wait; negative: no limit
  *   value      receives its result, or 0; may be NULL
- *   Suspends   never: it blocks. Not for the loop's own thread.
- *   Returns    0; its error; ASYNCIO_ECANCELLED; ASYNCIO_ECLOSED; ASYNCIO_ETIMEOUT, and the coroutine goes on
+ *   Suspends   never: it blocks. Not for the loop's own thread, unless seconds is 0.
+ *   Returns    0; its error; ASYNCIO_ECANCELLED; ASYNCIO_ECLOSED; ASYNCIO_ETIMEOUT, and the coroutine goes on: whether
+ *              the code is the coroutine's own tells asyncio_concurrent_future_done
  *   Source     concurrent/futures/_base.py:Future.result
  */
 static inline int asyncio_concurrent_future_result(asyncio_concurrent_future *future, double seconds,
@@ -176,7 +178,7 @@ static inline int asyncio_concurrent_future_result(asyncio_concurrent_future *fu
     return err;
 }
 
-/* asyncio_concurrent_future_done - without waiting. */
+/* asyncio_concurrent_future_done - whether it is, from any thread, without waiting. */
 static inline bool asyncio_concurrent_future_done(asyncio_concurrent_future *future)
 {
     bool done;
@@ -187,7 +189,8 @@ static inline bool asyncio_concurrent_future_done(asyncio_concurrent_future *fut
 }
 
 /* asyncio_concurrent_future_cancel - cancel the task, from any thread. False: done already, or the loop is closed. The
- * future is done when the task is, with ASYNCIO_ECANCELLED unless the task catches it. */
+ * future is done when the task is, with ASYNCIO_ECANCELLED unless the task catches it. Differs: CPython's is cancelled
+ * at once, whatever becomes of the task. */
 static inline bool asyncio_concurrent_future_cancel(asyncio_concurrent_future *future)
 {
     bool open;
@@ -199,7 +202,7 @@ static inline bool asyncio_concurrent_future_cancel(asyncio_concurrent_future *f
     return open;
 }
 
-/* asyncio_concurrent_future_destroy - once it is done. */
+/* asyncio_concurrent_future_destroy - once it is done, and no other thread uses it. */
 static inline void asyncio_concurrent_future_destroy(asyncio_concurrent_future *future)
 {
     pthread_mutex_lock(&future->mutex); /* whoever settled it has left by now */
