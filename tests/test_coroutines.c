@@ -2,52 +2,9 @@
  *
  * The ASYNC_ macros: frames and arguments, awaiting, errors, FINALLY, blocks, the mistakes that are caught, tracebacks.
  */
-#include "asyncio.h"
-#include "tap.h"
+#include "fixture.h"
 
-#define E1 (ASYNCIO_EUSER + 1)
-#define E2 (ASYNCIO_EUSER + 2)
-#define E3 (ASYNCIO_EUSER + 3)
-
-static asyncio_loop loop;
-static asyncio_exception_context last_report;
-static int reports;
-
-static void on_report(asyncio_loop *where, const asyncio_exception_context *context, void *arg)
-{
-    (void)where, (void)arg;
-    last_report = *context;
-    reports++;
-}
-
-static void open_loop(void)
-{
-    CHECK_EQ(asyncio_loop_init(&loop, &asyncio_virtual_port), 0);
-    asyncio_set_exception_handler(&loop, on_report, NULL);
-    reports = 0;
-}
-
-static int run(asyncio_root *root, asyncio_value *value)
-{
-    int err;
-    open_loop();
-    err = asyncio_run_until_complete(&loop, root, value);
-    CHECK_EQ(asyncio_loop_close(&loop), 0);
-    return err;
-}
-
-/* Runs one coroutine, in storage of its own, as the main task. */
-#define FIRST(...) FIRST_(__VA_ARGS__, 0)
-#define FIRST_(first, ...) first
-#define RUN_CORO(value, ...) RUN_CORO_(FIRST(__VA_ARGS__), value, __VA_ARGS__)
-#define RUN_CORO_(name, value, ...) RUN_CORO__(name, value, __VA_ARGS__)
-#define RUN_CORO__(name, value, ...)                                                                                   \
-    ASYNCIO__EXTENSION({                                                                                               \
-        static struct name##_task storage_##name;                                                                      \
-        run(ASYNC_AT(&storage_##name, __VA_ARGS__), value);                                                            \
-    })
-
-/* The same as a task of an open loop, to be stepped and cancelled by the test. */
+/* A coroutine in static storage as a task of an open loop, to be stepped and cancelled by the test. */
 #define START(task, ...) START_(FIRST(__VA_ARGS__), task, __VA_ARGS__)
 #define START_(name, task, ...) START__(name, task, __VA_ARGS__)
 #define START__(name, task, ...)                                                                                       \
@@ -61,13 +18,6 @@ static void start(asyncio_root *root, asyncio_task **task)
     asyncio_task_options options = {NULL, NULL, 0, NULL};
     options.into = task;
     CHECK_EQ(asyncio_loop_create_task(&loop, root, &options), 0);
-}
-
-static void step(int times)
-{
-    asyncio_time when; /* with nothing to do it would wait for ever */
-    while (times-- > 0)
-        CHECK_EQ(asyncio_loop_step(&loop, asyncio_loop_next_deadline(&loop, &when) ? -1 : 0), 0);
 }
 
 static asyncio_status answer(int code)

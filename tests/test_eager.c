@@ -2,70 +2,7 @@
  *
  * Eager tasks: the first step runs inside create_task. Named after CPython's test_eager_task_factory.py.
  */
-#include <stddef.h>
-
-#if __STDC_HOSTED__
-static void *counted_malloc(size_t size);
-static void counted_free(void *memory);
-#define ASYNCIO_MALLOC(size) counted_malloc(size)
-#define ASYNCIO_FREE(memory) counted_free(memory)
-#endif
-#include "asyncio.h"
-#include "tap.h"
-
-#ifdef ASYNC_NEW
-static long blocks;
-static void *counted_malloc(size_t size)
-{
-    blocks++;
-    return malloc(size);
-}
-static void counted_free(void *memory)
-{
-    blocks--;
-    free(memory);
-}
-#endif
-
-#define E1 (ASYNCIO_EUSER + 1)
-
-static asyncio_loop loop;
-static asyncio_exception_context last_report;
-static int reports;
-
-static void on_report(asyncio_loop *where, const asyncio_exception_context *context, void *arg)
-{
-    (void)where, (void)arg;
-    last_report = *context;
-    reports++;
-}
-
-/* Runs a coroutine as the main task of a loop whose tasks are eager, or of a plain one. */
-static int run(asyncio_root *root, asyncio_task_factory factory, asyncio_value *value)
-{
-    int err;
-    CHECK_EQ(asyncio_loop_init(&loop, &asyncio_virtual_port), 0);
-    asyncio_set_exception_handler(&loop, on_report, NULL);
-    asyncio_set_task_factory(&loop, factory);
-    reports = 0;
-    err = asyncio_run_until_complete(&loop, root, value);
-    CHECK_EQ(asyncio_loop_close(&loop), 0);
-    return err;
-}
-#define RUN_CORO(factory, ...) RUN_CORO_(RUN_CORO_FIRST(__VA_ARGS__, 0), factory, __VA_ARGS__)
-#define RUN_CORO_FIRST(first, ...) first
-#define RUN_CORO_(name, factory, ...) RUN_CORO__(name, factory, __VA_ARGS__)
-#define RUN_CORO__(name, factory, ...)                                                                                 \
-    ASYNCIO__EXTENSION({                                                                                               \
-        static struct name##_task storage_##name;                                                                      \
-        run(ASYNC_AT(&storage_##name, __VA_ARGS__), factory, NULL);                                                    \
-    })
-
-static void log_tick(const char *word)
-{
-    log_number(loop.ticks);
-    log_add(word);
-}
+#include "fixture.h"
 
 ASYNC(returns, asyncio_value value; const char *word;)
 {
@@ -115,9 +52,9 @@ ASYNC(trace, struct returns_task n; struct yields_task y; struct returns_task g1
 
 TEST(test_eager_ticks)
 {
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, trace), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, trace), 0);
     CHECK_LOG("1 create 1 runs 1 done 1 y 1 pending 2 resumed 3 got 2 3 runs 3 runs 3 both");
-    CHECK_EQ(RUN_CORO(NULL, trace), 0); /* the same program with plain tasks */
+    CHECK_EQ(RUN_CORO_WITH(NULL, trace), 0); /* the same program with plain tasks */
     CHECK_LOG("1 create 1 pending 1 pending 2 runs 2 y 3 resumed 4 got 2 5 runs 5 runs 6 both");
 }
 
@@ -140,7 +77,7 @@ ASYNC(await_during, asyncio_future future; struct sets_result_task child; uint32
     ASYNC_END;
 }
 
-TEST(test_await_future_during_eager_step) { CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, await_during), 0); }
+TEST(test_await_future_during_eager_step) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, await_during), 0); }
 
 ASYNC(completes, struct returns_task child; struct raises_task bad; asyncio_task *task; asyncio_value value; int err;)
 {
@@ -166,7 +103,7 @@ ASYNC(completes, struct returns_task child; struct raises_task bad; asyncio_task
     ASYNC_END;
 }
 
-TEST(test_eager_completion) { CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, completes), 0); }
+TEST(test_eager_completion) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, completes), 0); }
 
 ASYNC(blocks_on, asyncio_future *future; int got;)
 {
@@ -194,7 +131,7 @@ ASYNC(block_after, asyncio_future future; struct blocks_on_task child; int got;)
 
 TEST(test_block_after_eager_step)
 {
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, block_after), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, block_after), 0);
     CHECK_LOG("in created on");
 }
 
@@ -213,7 +150,7 @@ ASYNC(cancel_after, asyncio_future future; struct blocks_on_task child; int err;
 
 TEST(test_cancellation_after_eager_step_blocks)
 {
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, cancel_after), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, cancel_after), 0);
     CHECK_LOG("in");
 }
 
@@ -241,7 +178,7 @@ ASYNC(eager_self_cancel, struct cancels_in_its_first_step_task child; int err;)
     ASYNC_END;
 }
 
-TEST(test_self_cancellation_in_the_eager_step) { CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, eager_self_cancel), 0); }
+TEST(test_self_cancellation_in_the_eager_step) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, eager_self_cancel), 0); }
 
 ASYNC(is_current, asyncio_task *task; asyncio_task **into;)
 {
@@ -279,7 +216,7 @@ ASYNC(current, asyncio_task *me; struct nests_task child; struct is_current_task
 
 TEST(test_current_task)
 {
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, current), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, current), 0);
     CHECK_LOG("nested");
 }
 
@@ -305,7 +242,7 @@ ASYNC(calls_soon, asyncio_handle handle;)
 
 TEST(test_eager_start_from_a_callback)
 {
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, calls_soon), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, calls_soon), 0);
     CHECK_LOG("callback");
 }
 
@@ -337,8 +274,8 @@ ASYNC(all_tasks_blocking, asyncio_future future; struct blocks_on_task a;)
     ASYNC_END;
 }
 
-TEST(test_all_tasks_with_eager_completion) { CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, all_tasks_completion), 0); }
-TEST(test_all_tasks_with_blocking) { CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, all_tasks_blocking), 0); }
+TEST(test_all_tasks_with_eager_completion) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, all_tasks_completion), 0); }
+TEST(test_all_tasks_with_blocking) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, all_tasks_blocking), 0); }
 #endif
 
 /* ---- eager_start, task by task ---- */
@@ -360,9 +297,9 @@ ASYNC(flags, struct returns_task a; struct returns_task b; struct returns_task c
 
 TEST(test_eager_start_true_and_false)
 {
-    CHECK_EQ(RUN_CORO(NULL, flags, .factory = 0), 0);
+    CHECK_EQ(RUN_CORO_WITH(NULL, flags, .factory = 0), 0);
     CHECK_LOG("1 eager 2 lazy 2 as the factory says");
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, flags, .factory = 1), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, flags, .factory = 1), 0);
     CHECK_LOG("1 eager 1 as the factory says 2 lazy");
 }
 
@@ -399,7 +336,7 @@ ASYNC(names, struct knows_itself_task child;)
 
 TEST(test_name_and_context_in_the_eager_step)
 {
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, names), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, names), 0);
     CHECK_LOG("example");
 }
 #endif
@@ -423,9 +360,9 @@ ASYNC(spawns, int count; asyncio_task *task; int got;)
 TEST(test_eager_fire_and_forget)
 {
     long before = blocks;
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, spawns, .count = 1000), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, spawns, .count = 1000), 0);
     CHECK_EQ(blocks, before);
-    CHECK_EQ(RUN_CORO(NULL, spawns, .count = 1000), 0);
+    CHECK_EQ(RUN_CORO_WITH(NULL, spawns, .count = 1000), 0);
     CHECK_EQ(blocks, before);
 }
 
@@ -456,13 +393,13 @@ TEST(test_recursive)
 {
     long before = blocks;
     resumed = 0;
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, recursive, .depth = 5), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, recursive, .depth = 5), 0);
     CHECK_EQ(resumed, 0); /* nothing suspends: not one of 63 tasks reached the loop a second time */
     CHECK_EQ(loop.ticks, 2);
-    CHECK_EQ(RUN_CORO(asyncio_eager_task_factory, recursive, .depth = 5, .suspends = 1), 0);
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, recursive, .depth = 5, .suspends = 1), 0);
     CHECK_EQ(resumed, 63);
     resumed = 0;
-    CHECK_EQ(RUN_CORO(NULL, recursive, .depth = 5), 0);
+    CHECK_EQ(RUN_CORO_WITH(NULL, recursive, .depth = 5), 0);
     CHECK_EQ(resumed, 31);
     CHECK_EQ(blocks, before);
 }

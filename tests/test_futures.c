@@ -2,65 +2,10 @@
  *
  * asyncio/futures.h: states, waiters and callbacks in one order, handles, holds, reports of errors that nobody read.
  */
-#include <stddef.h>
+#include "fixture.h"
 
-#if __STDC_HOSTED__
-static void *counted_malloc(size_t size);
-static void counted_free(void *memory);
-#define ASYNCIO_MALLOC(size) counted_malloc(size)
-#define ASYNCIO_FREE(memory) counted_free(memory)
-#endif
-#include "asyncio.h"
-#include "tap.h"
-
-#ifdef ASYNC_NEW
-static int blocks; /* allocated and not freed */
-static void *counted_malloc(size_t size)
-{
-    blocks++;
-    return malloc(size);
-}
-static void counted_free(void *memory)
-{
-    blocks--;
-    free(memory);
-}
-#endif
-
-#define E1 (ASYNCIO_EUSER + 1)
-#define E2 (ASYNCIO_EUSER + 2)
-
-static asyncio_loop loop;
-static asyncio_exception_context last_report;
-static int reports;
-
-static void on_report(asyncio_loop *where, const asyncio_exception_context *context, void *arg)
-{
-    CHECK(where == &loop);
-    CHECK(arg == &reports);
-    last_report = *context;
-    reports++;
-}
-
-static void open_loop(void)
-{
-    CHECK_EQ(asyncio_loop_init(&loop, &asyncio_virtual_port), 0);
-    asyncio_set_exception_handler(&loop, on_report, &reports);
-    reports = 0;
-}
-
-static void close_loop(void) { CHECK_EQ(asyncio_loop_close(&loop), 0); }
-
-static void step(int times)
-{
-    asyncio_time when; /* with nothing to do it would wait for ever */
-    while (times-- > 0)
-        CHECK_EQ(asyncio_loop_step(&loop, asyncio_loop_next_deadline(&loop, &when) ? -1 : 0), 0);
-}
-
-/* Makes a coroutine a task that stays the test's, on the open loop. */
+/* Makes a coroutine a task, in storage of the test's, on the open loop. */
 #define START(storage, ...) (void)asyncio_loop_create_task(&loop, ASYNC_AT(storage, __VA_ARGS__), &no_options)
-static const asyncio_task_options no_options = {NULL, NULL, 0, NULL};
 
 /* Waits for a Future, says how that ended. */
 ASYNC(waiter, asyncio_future *future; const char *name; int err; asyncio_value value;)

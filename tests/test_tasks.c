@@ -3,89 +3,10 @@
  * Task: stepping, cancel() and uncancel(), names, factories, what is listed and what is freed. Named after CPython's
  * tests (test_tasks.py) where they say the same.
  */
-#include <stddef.h>
-
-#if __STDC_HOSTED__
-static void *counted_malloc(size_t size);
-static void counted_free(void *memory);
-#define ASYNCIO_MALLOC(size) counted_malloc(size)
-#define ASYNCIO_FREE(memory) counted_free(memory)
-#endif
-#include "asyncio.h"
-#include "tap.h"
-
-#ifdef ASYNC_NEW
-static long blocks, peak; /* allocated and not freed, and the most of them at any time */
-static void *counted_malloc(size_t size)
-{
-    if (++blocks > peak)
-        peak = blocks;
-    return malloc(size);
-}
-static void counted_free(void *memory)
-{
-    blocks--;
-    free(memory);
-}
-#endif
-
-#define E1 (ASYNCIO_EUSER + 1)
-#define E2 (ASYNCIO_EUSER + 2)
-
-static asyncio_loop loop;
-static asyncio_exception_context last_report;
-static int reports;
-
-static void on_report(asyncio_loop *where, const asyncio_exception_context *context, void *arg)
-{
-    (void)where, (void)arg;
-    last_report = *context;
-    reports++;
-}
-
-static void open_loop(void)
-{
-    CHECK_EQ(asyncio_loop_init(&loop, &asyncio_virtual_port), 0);
-    asyncio_set_exception_handler(&loop, on_report, NULL);
-    reports = 0;
-}
-
-static void close_loop(void) { CHECK_EQ(asyncio_loop_close(&loop), 0); }
-
-static void step(int times)
-{
-    asyncio_time when; /* with nothing to do it would wait for ever */
-    while (times-- > 0)
-        CHECK_EQ(asyncio_loop_step(&loop, asyncio_loop_next_deadline(&loop, &when) ? -1 : 0), 0);
-}
+#include "fixture.h"
 
 /* Makes a coroutine a task, in storage of the test's, on the open loop. */
 #define START(storage, ...) (void)asyncio_loop_create_task(&loop, ASYNC_AT(storage, __VA_ARGS__), &no_options)
-static const asyncio_task_options no_options = {NULL, NULL, 0, NULL};
-
-/* Runs one coroutine, in storage of its own, as the main task. */
-static int run(asyncio_root *root, asyncio_value *value)
-{
-    int err;
-    open_loop();
-    err = asyncio_run_until_complete(&loop, root, value);
-    close_loop();
-    return err;
-}
-#define RUN_CORO(value, ...) RUN_CORO_(RUN_CORO_FIRST(__VA_ARGS__, 0), value, __VA_ARGS__)
-#define RUN_CORO_FIRST(first, ...) first
-#define RUN_CORO_(name, value, ...) RUN_CORO__(name, value, __VA_ARGS__)
-#define RUN_CORO__(name, value, ...)                                                                                   \
-    ASYNCIO__EXTENSION({                                                                                               \
-        static struct name##_task storage_##name;                                                                      \
-        run(ASYNC_AT(&storage_##name, __VA_ARGS__), value);                                                            \
-    })
-
-static void log_tick(const char *word)
-{
-    log_number(loop.ticks);
-    log_add(word);
-}
 
 /* ---- Coroutines that the tests share ---- */
 
