@@ -82,6 +82,10 @@ build/tests/%: tests/%.c $(HEADERS) $(wildcard tests/*.h) build/flags | setup-te
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CFLAGS) $(SANITIZE) $< -o $@ -pthread
 
+# Those that are another test's source with an option flipped.
+build/tests/test_alloc_freelist: tests/test_alloc.c
+build/tests/test_timers_list: tests/test_timers.c
+
 build/examples/%: examples/%.c $(HEADERS) $(wildcard examples/*.h) build/flags | setup
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O2 $(CFLAGS) $< -o $@ -pthread
