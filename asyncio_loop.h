@@ -482,8 +482,10 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
     }
     handle->flags &= (uint16_t)(waits | ASYNCIO__HANDLE_HEAP); /* cancelled by another thread, it is still in a list */
     if (waits == 0) {
-        handle->of.loop = loop;
-        handle->timer.node.wait = &asyncio__shared_kind;
+        if (handle->of.loop != loop) /* written at its first use only: another thread's cancel reads both unlocked */
+            handle->of.loop = loop;
+        if (handle->timer.node.wait == NULL || handle->timer.node.wait->wake != NULL)
+            handle->timer.node.wait = &asyncio__shared_kind;
         handle->flags |= ASYNCIO__HANDLE_INBOX;
         head = loop->inbox;
         asyncio__list_append(&head, &handle->timer.node);
