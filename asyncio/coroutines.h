@@ -265,6 +265,14 @@ static inline int asyncio__block_resume(asyncio_coro *self, asyncio_task *task, 
     return asyncio__await_status(self, task, block->type->resume(block, self, task, err, outcome));
 }
 
+/* What stands where a result will: nothing, or the message of a cancel() that came earlier in this step, which the error
+ * that was just caught has overwritten. */
+static inline asyncio_value asyncio__no_result(asyncio_coro *self, asyncio_task *task)
+{
+    bool pending = (task->future.flags & ASYNCIO__MESSAGE) && task->wait.node.wait == NULL;
+    return pending && self == asyncio__root_of(task) ? task->wait.slot.message : 0;
+}
+
 /* The exit is over. True: a return or an error goes on outward. */
 static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, asyncio_block *block, int err)
 {
@@ -274,7 +282,7 @@ static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, 
         self->err = (int16_t)err;
         self->flags |= ASYNCIO__FRAME_RETURNING;
     } else if (block->err != 0) {
-        *asyncio__result_of(self, task) = 0;
+        *asyncio__result_of(self, task) = asyncio__no_result(self, task);
         self->err = 0;
         self->flags &= (uint8_t)~ASYNCIO__FRAME_RETURNING;
         self->value = block->detail;
