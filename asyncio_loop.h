@@ -240,15 +240,18 @@ static inline void asyncio__free_all(void) {}
         if (asyncio__new_##name != NULL) {                                                                             \
             ASYNCIO__PREPARE(name, (&asyncio__new_##name->frame), ASYNCIO__FRAME_ROOM | ASYNCIO__FRAME_HEAP,           \
                              __VA_ARGS__)                                                                              \
+            asyncio__new_##name->frame.coro.value = (asyncio_value)asyncio__free;                                      \
         }                                                                                                              \
         (asyncio_root *)(void *)(asyncio__new_##name != NULL ? &asyncio__new_##name->frame : NULL);                    \
     })
 
 /* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it;
- * the loop's close does not. loop NULL: the running loop. Source: base_events.py:BaseEventLoop.create_future */
+ * the loop's close does not. loop NULL: the running loop; NULL if none runs. Source: base_events.py:create_future */
 static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 {
-    asyncio_future *future = (asyncio_future *)asyncio__alloc(sizeof *future);
+    asyncio_future *future = NULL;
+    if (loop != NULL || asyncio__running_loop != NULL)
+        future = (asyncio_future *)asyncio__alloc(sizeof *future);
     if (future != NULL) {
         asyncio_future_init(future, loop);
         future->flags |= ASYNCIO__HEAP;
@@ -276,7 +279,7 @@ static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handl
         return ASYNCIO_ECLOSED;
     if (loop->core.debug && loop->core.running && asyncio__running_loop != loop)
         return ASYNCIO_ERUNTIME;
-    *handle = asyncio__handle_init(loop, *handle, sizeof **handle);
+    *handle = asyncio__handle_init(loop, *handle);
     if (*handle == NULL)
         return ASYNCIO_ENOMEM;
     (*handle)->callback.plain = callback;
@@ -466,7 +469,7 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
 {
     asyncio__node *head;
     unsigned waits;
-    if (handle == NULL && (handle = asyncio__handle_init(loop, NULL, sizeof *handle)) == NULL)
+    if (handle == NULL && (handle = asyncio__handle_init(loop, NULL)) == NULL)
         return ASYNCIO_ENOMEM;
     asyncio__lock(loop);
     if (loop->core.closed) {
@@ -627,7 +630,7 @@ static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
     asyncio_time when, now;
     if (loop->core.head != NULL || loop->stopping || asyncio__inbox_waits(loop))
         return 0;
-    if (!asyncio__timers_next(&loop->timers, &when))
+    if (!asyncio__timers_next(&loop->timers, &when, loop->port->exact))
         return -1;
     now = asyncio_loop_time(loop);
     return asyncio__time_before(now, when) ? asyncio__time_diff(when, now) : 0;
@@ -712,7 +715,7 @@ static inline bool asyncio_loop_next_deadline(asyncio_loop *loop, asyncio_time *
         *when = asyncio_loop_time(loop);
         return true;
     }
-    return asyncio__timers_next(&loop->timers, when);
+    return asyncio__timers_next(&loop->timers, when, loop->port->exact);
 }
 
 /* ---- Running ---- */
@@ -815,7 +818,7 @@ static inline int asyncio_run_until_complete(asyncio_loop *loop, asyncio_root *r
     asyncio_task *task;
     int err;
     if (loop->core.running || asyncio__running_loop != NULL) {
-        asyncio_coro_close(loop, root);
+        asyncio_coro_close(root);
         return ASYNCIO_ERUNNING;
     }
     asyncio__no_options(&options);
@@ -1081,7 +1084,7 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
         asyncio__ready_remove(&loop->core, node);
         asyncio__drop(loop, node);
     }
-    while (asyncio__timers_next(&loop->timers, &when)) {
+    while (asyncio__timers_next(&loop->timers, &when, true)) {
         asyncio__timers_expire(&loop->timers, when);
         while ((node = loop->core.head) != NULL) {
             asyncio__ready_remove(&loop->core, node);

@@ -27,16 +27,18 @@
  *      A `goto` out of a block is reported at ASYNC_END.
  *   4. Capitals may leave your function at that place. What is not in capitals never suspends.
  *   5. ASYNC_NEW, ASYNC_AT and ASYNC_IN clear the frame before they evaluate `.field = value`: do not read the frame
- *      that you are about to start in its own arguments. A value with a bare comma (a brace list) needs parentheses
- *      around it or an assignment of its own; at most 15 arguments.
+ *      that you are about to start in its own arguments. A value with a bare comma needs parentheses around it, as in
+ *      .at = ((struct point){1, 2}); at most 15 arguments.
  *      A descriptor field is 0 until you set it, and 0 is stdin: set it to -1 before a FINALLY that closes it.
+ *      A task cancelled before its first step never runs, its FINALLY neither (as in Python): what it was to own is still
+ *      yours then. With .eager_start = 1 it takes over inside create_task.
  *   6. Results are integers or pointers (asyncio_value); anything larger goes through a pointer argument.
  *   7. In C++ a frame is plain data: no member with a constructor or destructor.
  *
  * States of a Task (numbers: who takes the arrow)
  *
  *            1            2              3
- *     NEW ------> READY -----> RUNNING -----> WAITING       1 create_task: asyncio__task_start
+ *     NEW ------> READY -----> RUNNING -----> WAITING       1 create_task: asyncio_task_new
  *                   ^            |  |            |          2 the loop pops it: asyncio__step
  *                   |     5      |  | 6          | 4        3 an await suspends: asyncio__arm
  *                   +------------+  v            |          4 what it waits for happened: asyncio__wake
@@ -590,17 +592,15 @@ static inline asyncio_coro *asyncio__coro_of(asyncio_root *root) { return (async
 /*
  * asyncio_coro_close - give up a coroutine that was never awaited nor made a task.
  *
- *   loop       NULL: the running loop; only its allocator is used. Where none runs either, nothing is freed.
  *   root       from ASYNC_NEW or ASYNC_AT; NULL is ignored. One that was started and still lives is left alone.
  *   Suspends   never. Returns nothing; frees what ASYNC_NEW allocated.
  *   Source     Python's coroutine.close(). Differs: not for a coroutine that was started; cancel its task.
  */
-static inline void asyncio_coro_close(asyncio_loop *loop, asyncio_root *root)
+static inline void asyncio_coro_close(asyncio_root *root)
 {
     asyncio_coro *coro = asyncio__coro_of(root);
-    loop = loop != NULL ? loop : asyncio__running_loop;
-    if (coro != NULL && coro->awaiter == NULL && (coro->flags & ASYNCIO__FRAME_HEAP) && loop != NULL)
-        asyncio__core_of(loop)->free(asyncio__task_of(coro));
+    if (coro != NULL && coro->awaiter == NULL && (coro->flags & ASYNCIO__FRAME_HEAP))
+        ((asyncio__release)coro->value)(asyncio__task_of(coro)); /* ASYNC_NEW left it there: there may be no loop to ask */
 }
 
 ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, asyncio_task **into, int err,
@@ -610,7 +610,7 @@ ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, a
     if (into != NULL)
         *into = NULL;
     if (err != ASYNCIO_EREUSED)
-        asyncio_coro_close(loop, root);
+        asyncio_coro_close(root);
     if (loop != NULL && message != NULL) {
         asyncio__clear(&context, sizeof context);
         context.message = message;
@@ -741,11 +741,10 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
  * asyncio_loop_create_task - as asyncio_create_task, on a loop that need not run yet.
  *
  *   loop       NULL: the running loop of this thread
- *   root       from ASYNC_NEW or ASYNC_AT; taken over, but with ASYNCIO_ENOLOOP
+ *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
  *   options    not NULL; all zero: none
  *   Suspends   never
- *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP if loop is NULL and none runs:
- *              then nobody is told, and a heap coroutine is not freed
+ *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP if loop is NULL and none runs
  *   Memory     allocates nothing. Cost: O(1).
  *   Source     base_events.py:BaseEventLoop.create_task
  */

@@ -521,8 +521,8 @@ ASYNCIO__HOT void asyncio__check_storage(void *storage)
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_task_options
  *   Suspends   never: the task's first step comes in the next iteration, but with .eager_start at once
  *   Returns    as asyncio_task_new, or what a task factory returned. In a running loop an error to ignore in good
- *              conscience: it is reported, and the coroutine freed. Outside ASYNCIO_ENOLOOP, which neither reports
- *              nor frees: start the first task by run or asyncio_loop_create_task.
+ *              conscience: it is reported, and the coroutine freed. Outside ASYNCIO_ENOLOOP, and freed, too: start
+ *              the first task by run or asyncio_loop_create_task.
  *   Memory     allocates nothing. Cost: O(1).
  *   Source     tasks.py:create_task. Differs: the loop holds the task; a pointer to it comes by .into, see Lifetime.
  */

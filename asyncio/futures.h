@@ -183,6 +183,7 @@ typedef struct asyncio_status {
 } asyncio_status;
 
 typedef int (*asyncio__resume)(asyncio_coro *self, asyncio_task *task, int err);
+typedef void (*asyncio__release)(void *memory);
 typedef void (*asyncio_callback)(void *arg);
 typedef void (*asyncio_done_callback)(asyncio_future *future, void *arg);
 
@@ -664,12 +665,12 @@ static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio_
                                                    NULL,                "callback",           false};
 
 /* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. */
-static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle, size_t size)
+static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle)
 {
     uint16_t flags = 0;
     if (handle == NULL) {
         asyncio__core *core = asyncio__core_of(loop);
-        if (core->alloc == NULL || (handle = (asyncio_handle *)core->alloc(size)) == NULL)
+        if (core->alloc == NULL || (handle = (asyncio_handle *)core->alloc(sizeof *handle)) == NULL)
             return NULL;
         flags = ASYNCIO__HANDLE_HEAP;
     }
@@ -820,7 +821,7 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
  *   handle     storage for it, yours until it was called or removed; NULL: one allocation, freed before the call
  *   callback   gets a Future that is kept alive until it returns; asyncio_future_task gives the Task that it is
  *   Suspends   never; never calls it synchronously, also not when the Future is done already
- *   Returns    0; ASYNCIO_ENOMEM (handle NULL)
+ *   Returns    0; ASYNCIO_ENOMEM (handle NULL); ASYNCIO_ECLOSED
  *   Cost       O(1)
  *   Source     futures.py:Future.add_done_callback. Waiting tasks and callbacks run in one order, that of registration.
  *              Differs: the same callback may be taken back alone, by asyncio_handle_cancel.
@@ -828,7 +829,9 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
 static inline int asyncio_future_add_done_callback(asyncio_future *future, asyncio_handle *handle,
                                                    asyncio_done_callback callback, void *arg)
 {
-    handle = asyncio__handle_init(future->loop, handle, sizeof *handle);
+    if (asyncio__core_of(future->loop)->closed)
+        return ASYNCIO_ECLOSED;
+    handle = asyncio__handle_init(future->loop, handle);
     if (handle == NULL)
         return ASYNCIO_ENOMEM;
     handle->flags = (uint16_t)(handle->flags | ASYNCIO__HANDLE_DONE | ASYNCIO__HANDLE_LISTED);

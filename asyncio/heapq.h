@@ -5,8 +5,8 @@
  * Two of one interface (asyncio__timers_*), both intrusive, neither allocates:
  *
  *   ASYNCIO_TIMER_WHEEL 1   a radix of 64-ary digits, for any number of timers: arm and cancel O(1), a timer moves at
- *                           most 10 times before it fires; the next deadline O(1), or O(timers of its slot) after the
- *                           earliest was cancelled. 11 KB a loop.                                  default: hosted
+ *                           most 10 times before it fires; the next deadline O(1), but exactly, after the earliest
+ *                           was cancelled, O(timers of its slot). 11 KB a loop.                    default: hosted
  *   ASYNCIO_TIMER_WHEEL 0   a sorted list, for firmware with a few dozen timers: arm O(n), the rest O(1), compares that
  *                           survive a wrapping clock. One pointer a loop.                          default: otherwise
  *
@@ -20,7 +20,9 @@
  *                deadlines the one armed first is always ahead in the same list.
  *
  * Deadlines before `base` (armed in the past) are in `past`, a sorted list that is due as a whole: arm O(n) there.
- * `earliest` of a slot is exact unless its bit in `dirty` says that the earliest may have been cancelled.
+ * `earliest` of a slot is exact unless its bit in `dirty` says that the earliest may have been cancelled; then it is a
+ * lower bound. Who may wake up early takes that: a timer that wakes for nothing empties the slot, so it happens at most
+ * once a slot and level, where timeouts that are armed and cancelled all the time would otherwise be searched all the time.
  */
 #ifndef ASYNCIO_HEAPQ_H
 #define ASYNCIO_HEAPQ_H
@@ -190,8 +192,8 @@ static inline void asyncio__timers_remove(asyncio__timers *timers, asyncio__time
         timers->dirty[level] |= (uint64_t)1 << slot;
 }
 
-/* The earliest deadline of all. False: there is none. */
-static inline bool asyncio__timers_next(asyncio__timers *timers, asyncio_time *when)
+/* The earliest deadline of all; unless `exact`, perhaps a time before it. False: there is none. */
+static inline bool asyncio__timers_next(asyncio__timers *timers, asyncio_time *when, bool exact)
 {
     unsigned level, slot;
     if (timers->past != NULL) {
@@ -202,7 +204,7 @@ static inline bool asyncio__timers_next(asyncio__timers *timers, asyncio_time *w
         return false;
     level = asyncio__lowest_bit(timers->levels);
     slot = asyncio__lowest_bit(timers->used[level]);
-    if (timers->dirty[level] >> slot & 1u) {
+    if (exact && (timers->dirty[level] >> slot & 1u)) {
         asyncio__node *node = timers->slots[level][slot];
         asyncio_time earliest = asyncio__node_timer(node)->slot.when;
         for (; node != NULL; node = node->next)
@@ -301,8 +303,9 @@ static inline void asyncio__timers_remove(asyncio__timers *timers, asyncio__time
     asyncio__list_remove(&timers->first, &timer->node);
 }
 
-static inline bool asyncio__timers_next(asyncio__timers *timers, asyncio_time *when)
+static inline bool asyncio__timers_next(asyncio__timers *timers, asyncio_time *when, bool exact)
 {
+    (void)exact; /* it always is */
     if (timers->first == NULL)
         return false;
     *when = asyncio__node_timer(timers->first)->slot.when;

@@ -190,14 +190,7 @@ static inline int asyncio__runner_run(asyncio_runner *runner, asyncio_root *root
     int err = asyncio__running_loop != NULL ? ASYNCIO_ERUNNING : asyncio__runner_open(runner);
     if (err == 0)
         return asyncio__runner_wait(runner, root, value, detail);
-#ifdef ASYNCIO_MALLOC
-#ifdef __GNUC__ /* hides whose storage it is: gcc would warn that yours may be freed, not knowing what the flag says */
-    __asm__("" : "+r"(root));
-#endif
-    if (root != NULL && asyncio__coro_of(root)->awaiter == NULL && /* else it runs already */
-        (asyncio__coro_of(root)->flags & ASYNCIO__FRAME_HEAP))
-        asyncio__free(asyncio__task_of(asyncio__coro_of(root)));
-#endif
+    asyncio_coro_close(root);
     return err;
 }
 

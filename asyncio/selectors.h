@@ -265,7 +265,7 @@ static inline int asyncio__fd_watch(asyncio_loop *loop, int fd, unsigned event, 
     entry->waited |= waited;
     handle = asyncio__fd_handle(entry, event);
     asyncio_handle_cancel(handle);
-    asyncio__handle_init(loop, handle, sizeof *handle);
+    asyncio__handle_init(loop, handle);
     handle->callback.plain = callback;
     handle->arg = arg;
     return 0;

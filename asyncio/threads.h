@@ -88,7 +88,7 @@ static inline void asyncio__concurrent_closed(asyncio__node *node)
 {
     asyncio_concurrent_future *future =
         (asyncio_concurrent_future *)(void *)((char *)node - offsetof(asyncio_concurrent_future, closing));
-    asyncio_coro_close(future->loop, future->root);
+    asyncio_coro_close(future->root);
     asyncio__concurrent_settle(future, ASYNCIO_ECLOSED, 0);
 }
 static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread",
@@ -136,7 +136,7 @@ static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_l
     if (err == 0) /* should the loop close just now, it is this list that tells us */
         (void)asyncio_call_soon_threadsafe(loop, &future->start, asyncio__concurrent_start, future);
     if (err != 0) {
-        asyncio_coro_close(loop, root);
+        asyncio_coro_close(root);
         future->err = err;
         future->done = true;
     }

@@ -40,7 +40,7 @@ static int spawn(struct member **background_tasks, asyncio_root *coro)
     asyncio_task *task = NULL;
     int err;
     if (member == NULL) {
-        asyncio_coro_close(NULL, coro);
+        asyncio_coro_close(coro);
         return ASYNCIO_ENOMEM;
     }
     err = asyncio_create_task(coro, .into = &task);

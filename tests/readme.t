@@ -27,7 +27,7 @@ is(build_and_run('first_screen', $programs[0]), "before sleep\nstarted 7\nafter 
 is(build_and_run('errors', $programs[1]), "cancelled while asleep\ncleaning up\nCancelledError: enough\n", 'errors');
 is(build_and_run('no_heap', $programs[2]), "42\n", 'no heap');
 
-my ($manual) = slurp('asyncio.h') =~ /(#include <stdio.h>.*?int main\(void\)[^\n]*)/s;
+my ($manual) = slurp("asyncio.h") =~ /(#include "asyncio.h".*?int main\(void\)[^\n]*)/s;
 $manual =~ s/^ \*     ?//gm;
 $manual =~ s/^ \*$//gm;
 is(build_and_run('manual', $manual), "before sleep\nstarted 7\nafter sleep\n", 'the program in asyncio.h');

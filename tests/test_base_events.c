@@ -723,9 +723,10 @@ static int factory(asyncio_loop *self, asyncio_root *root, const asyncio_task_op
 }
 static int refuse(asyncio_loop *self, asyncio_root *root, const asyncio_task_options *options)
 {
+    (void)self;
     if (options->into != NULL)
         *options->into = NULL;
-    asyncio_coro_close(self, root);
+    asyncio_coro_close(root);
     return ASYNCIO_EUSER;
 }
 TEST(test_set_task_factory)

@@ -160,10 +160,9 @@ TEST(test_close_of_a_coroutine_that_never_ran)
     static struct nothing_task storage;
     ran = 0;
     open_loop();
-    asyncio_coro_close(&loop, ASYNC_NEW(nothing));
-    asyncio_coro_close(&loop, ASYNC_AT(&storage, nothing));
-    asyncio_coro_close(&loop, NULL);
-    asyncio_coro_close(NULL, NULL);
+    asyncio_coro_close(ASYNC_NEW(nothing));
+    asyncio_coro_close(ASYNC_AT(&storage, nothing));
+    asyncio_coro_close(NULL);
     CHECK_EQ(asyncio_loop_close(&loop), 0);
     CHECK_EQ(ran, 0);
 }

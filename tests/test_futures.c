@@ -708,8 +708,30 @@ TEST(test_callback_without_memory)
 }
 #endif
 
+TEST(test_callback_on_a_closed_loop)
+{
+    asyncio_future future;
+    asyncio_handle handle;
+    open_loop();
+    asyncio_future_init(&future, &loop);
+    CHECK_EQ(asyncio_future_set_result(&future, 1), 0);
+    close_loop();
+    CHECK_EQ(asyncio_future_add_done_callback(&future, &handle, say, NULL), ASYNCIO_ECLOSED);
+}
+
+#ifdef ASYNC_NEW
+TEST(test_new_without_a_loop)
+{
+    CHECK(asyncio_future_new(NULL) == NULL);
+}
+#endif
+
 int main(void)
 {
+    RUN(test_callback_on_a_closed_loop);
+#ifdef ASYNC_NEW
+    RUN(test_new_without_a_loop);
+#endif
     RUN(test_initial_state);
     RUN(test_constructor_use_running_loop);
     RUN(test_cancel);

@@ -1401,7 +1401,8 @@ ASYNC(counting_task, asyncio_root *inner; asyncio_root *taken; asyncio_handle ov
 static void counting_over(asyncio_future *future, void *arg)
 {
     struct counting_task *frame = (struct counting_task *)arg;
-    asyncio_coro_close(asyncio_future_get_loop(future), frame->inner); /* cancelled before its first step */
+    (void)future;
+    asyncio_coro_close(frame->inner); /* cancelled before its first step */
 }
 
 static int counting_factory(asyncio_loop *where, asyncio_root *root, const asyncio_task_options *options)
@@ -1413,7 +1414,7 @@ static int counting_factory(asyncio_loop *where, asyncio_root *root, const async
     with_pointer.into = &task;
     err = asyncio_task_new(where, ASYNC_NEW(counting_task, .inner = root, .label = "mine"), &with_pointer);
     if (err != 0) {
-        asyncio_coro_close(where, root);
+        asyncio_coro_close(root);
     } else {
         struct counting_task *frame = (struct counting_task *)(void *)asyncio_task_get_coro(task);
         (void)asyncio_task_add_done_callback(task, &frame->over, counting_over, frame);
@@ -1480,7 +1481,8 @@ TEST(test_set_task_factory)
 
 static int refusing_factory(asyncio_loop *where, asyncio_root *root, const asyncio_task_options *options)
 {
-    asyncio_coro_close(where, root);
+    (void)where;
+    asyncio_coro_close(root);
     if (options->into != NULL)
         *options->into = NULL;
     return E2;
@@ -1503,8 +1505,22 @@ TEST(test_factory_that_refuses)
 }
 #endif
 
+#ifdef ASYNC_NEW
+TEST(test_create_task_without_a_loop_frees_the_coroutine)
+{
+    asyncio_task *task;
+    int before = blocks;
+    CHECK_EQ(asyncio_create_task(ASYNC_NEW(worker), .into = &task), ASYNCIO_ENOLOOP);
+    CHECK(task == NULL);
+    CHECK_EQ(blocks, before);
+}
+#endif
+
 int main(void)
 {
+#ifdef ASYNC_NEW
+    RUN(test_create_task_without_a_loop_frees_the_coroutine);
+#endif
     RUN(test_task_basics);
     RUN(test_step_result_future);
     RUN(test_task_awaits_a_task);

@@ -86,10 +86,11 @@ static int earliest(asyncio_time limit)
 
 static bool next_agrees(void)
 {
-    asyncio_time when = 0;
+    asyncio_time when = 0, bound = 0;
     int best = earliest(TIME_MAX);
-    bool any = asyncio__timers_next(&queue, &when);
-    return any == (best >= 0) && (!any || when == model[best].when);
+    bool bounded = asyncio__timers_next(&queue, &bound, false);
+    bool any = asyncio__timers_next(&queue, &when, true);
+    return any == (best >= 0) && bounded == any && (!any || (when == model[best].when && bound <= when));
 }
 
 static bool expire_agrees(asyncio_time time)
@@ -206,7 +207,7 @@ static bool live(uint32_t seed, unsigned bits)
     while ((steps = earliest(TIME_MAX)) >= 0)
         if (!next_agrees() || !expire_agrees(latest(model[steps].when)))
             return false;
-    return queue.count == 0 && !asyncio__timers_next(&queue, &now);
+    return queue.count == 0 && !asyncio__timers_next(&queue, &now, true);
 }
 
 static void lives(unsigned bits)
