@@ -133,16 +133,17 @@ static inline int asyncio__select_set(asyncio__selector *selector, int fd, unsig
 {
     if (fd < 0 || fd >= (int)FD_SETSIZE)
         return ASYNCIO_EVALUE;
-    FD_CLR(fd, &selector->read);
-    FD_CLR(fd, &selector->write);
+    /* unsigned, or the macros of musl convert a sign */
+    FD_CLR((unsigned)fd, &selector->read);
+    FD_CLR((unsigned)fd, &selector->write);
     if (events & ASYNCIO__READ)
-        FD_SET(fd, &selector->read);
+        FD_SET((unsigned)fd, &selector->read);
     if (events & ASYNCIO__WRITE)
-        FD_SET(fd, &selector->write);
+        FD_SET((unsigned)fd, &selector->write);
     if (events != 0 && fd > selector->highest)
         selector->highest = fd;
-    while (selector->highest >= 0 && !FD_ISSET(selector->highest, &selector->read) &&
-           !FD_ISSET(selector->highest, &selector->write))
+    while (selector->highest >= 0 && !FD_ISSET((unsigned)selector->highest, &selector->read) &&
+           !FD_ISSET((unsigned)selector->highest, &selector->write))
         selector->highest--;
     return 0;
 }
@@ -154,8 +155,8 @@ static inline void asyncio__select_report(asyncio_loop *loop, asyncio__selector 
     for (entry = selector->fds; entry != NULL; entry = (asyncio__fd *)entry->hh.next)
         if (entry->watched != 0)
             asyncio__fd_ready(loop, entry,
-                              (FD_ISSET(entry->fd, read) ? ASYNCIO__READ : 0u) |
-                                  (FD_ISSET(entry->fd, write) ? ASYNCIO__WRITE : 0u));
+                              (FD_ISSET((unsigned)entry->fd, read) ? ASYNCIO__READ : 0u) |
+                                  (FD_ISSET((unsigned)entry->fd, write) ? ASYNCIO__WRITE : 0u));
 }
 
 /* select() refuses the whole set for one closed descriptor: find those, or nobody would ever be woken again. */
@@ -438,9 +439,9 @@ static inline int asyncio_loop_fds(asyncio_loop *loop, fd_set *read, fd_set *wri
         return -1;
     for (entry = asyncio__selector_of(loop)->fds; entry != NULL; entry = (asyncio__fd *)entry->hh.next) {
         if (entry->watched & ASYNCIO__READ)
-            FD_SET(entry->fd, read);
+            FD_SET((unsigned)entry->fd, read);
         if (entry->watched & ASYNCIO__WRITE)
-            FD_SET(entry->fd, write);
+            FD_SET((unsigned)entry->fd, write);
         if (entry->watched != 0 && entry->fd > highest)
             highest = entry->fd;
     }

@@ -20,9 +20,6 @@ static inline void count_free(void *memory)
 #define ASYNCIO_MALLOC(size) count_malloc(size)
 #define ASYNCIO_FREE(memory) count_free(memory)
 
-#ifndef _DEFAULT_SOURCE
-#define _DEFAULT_SOURCE 1
-#endif
 #include "asyncio.h"
 #include "tap.h"
 
