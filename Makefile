@@ -51,7 +51,7 @@ matrix: setup-matrix ## every test by every compiler, language and option (some 
 sanitize: setup-matrix ## every test with ASan and UBSan, TSan, MSan and valgrind
 	prove -v tests/matrix.sh :: sanitizers
 
-bench: setup ## measure, compared with other libraries
+bench: setup ## measure, next to the same work written by hand
 	bench/run.sh
 
 install: ## copy the headers and asyncio.pc to $(DESTDIR)$(PREFIX)
