@@ -857,8 +857,8 @@ static void read_trace(void)
 {
     char path[1024];
     FILE *file;
-    const char *slash = strrchr(__FILE__, '/');
-    snprintf(path, sizeof path, "%.*soracle/trace.txt", slash != NULL ? (int)(slash - __FILE__) + 1 : 0, __FILE__);
+    const char *here = __FILE__, *slash = strrchr(here, '/');
+    snprintf(path, sizeof path, "%.*soracle/trace.txt", slash != NULL ? (int)(slash - here) + 1 : 0, here);
     file = fopen(path, "r");
     if (file == NULL) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
