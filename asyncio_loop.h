@@ -383,7 +383,7 @@ static inline void asyncio_handle_cancel(asyncio_handle *handle)
         asyncio__timers_remove(&loop->timers, &handle->timer);
     }
     if (handle->flags & ASYNCIO__HANDLE_QUEUED) {
-        asyncio__ready_remove(&loop->core, &handle->timer.node);
+        asyncio__handle_unqueue(loop, handle);
         if (handle->flags & ASYNCIO__HANDLE_DONE)
             asyncio__future_unhold(handle->of.future);
     }
@@ -513,7 +513,7 @@ static inline void asyncio__shared_cancel(asyncio_handle *handle)
         asyncio__inbox_set(loop, head);
         handle->flags = 0;
     } else if ((handle->flags & ASYNCIO__HANDLE_QUEUED) && asyncio__running_loop == loop) {
-        asyncio__ready_remove(&loop->core, &handle->timer.node);
+        asyncio__handle_unqueue(loop, handle);
         handle->flags = 0;
     }
     handle->flags |= ASYNCIO__HANDLE_CANCELLED;
@@ -541,7 +541,7 @@ ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop)
 
 /* Two steps, as in CPython: in the iteration in which it is due, the timer's turn comes in the ready list, which only
  * then makes the task ready for the next one. In between it can still be cancelled. */
-static inline void asyncio__sleep_over(asyncio__node *node) { asyncio__wake(asyncio__node_task(node), 0, 0); }
+static inline void asyncio__sleep_over(asyncio__node *node) { asyncio__make_ready(asyncio__node_task(node), 0); }
 static inline void asyncio__sleep_due_detach(asyncio_task *task)
 {
     asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
@@ -561,46 +561,60 @@ static inline void asyncio__sleep_detach(asyncio_task *task)
 static const asyncio__wait asyncio__sleep_wait = {NULL, asyncio__sleep_fire, asyncio__sleep_detach, NULL,
                                                   "waiting in sleep", false};
 
-ASYNCIO__COLD asyncio_status asyncio__sleep_until(asyncio_task *task, asyncio_time when)
+ASYNCIO__COLD int asyncio__sleep_until(asyncio_task *task, asyncio_time when)
 {
     if (!asyncio__arm(task, &asyncio__sleep_wait))
-        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+        return ASYNCIO_ERUNTIME;
     task->wait.slot.when = when;
     asyncio__timers_add(&task->future.loop->timers, &task->wait);
-    return asyncio__status(ASYNCIO__PENDING, 0);
+    return ASYNCIO__PENDING;
 }
 
 /*
- * asyncio_sleep(seconds) - for ASYNC_AWAIT: suspend the calling task. Inside a coroutine's body only.
+ * asyncio_sleep(seconds), asyncio_sleep(seconds, result) - for ASYNC_AWAIT: suspend the calling task. Inside a
+ * coroutine's body only.
  *
  *   seconds    an int or a double, folded to ticks if constant; <= 0 gives way for exactly one iteration, without a
  *              timer. NaN: ASYNCIO_EVALUE at once (hosted).
  *   Suspends   always
- *   Gives      0; ASYNCIO_ECANCELLED if cancelled while waiting; ASYNCIO_ERUNTIME if an earlier status was not awaited;
- *              value 0
+ *   result     an integer, or a pointer cast to asyncio_value: the value that ASYNC_AWAIT_INTO gets; default 0
+ *   Gives      0; ASYNCIO_ECANCELLED if cancelled while waiting; ASYNCIO_ERUNTIME if an earlier status was not awaited
  *   Memory     allocates nothing: the timer lies in the task. Cost: as asyncio_call_at.
- *   Source     tasks.py:sleep. Differs: no `result` argument.
+ *   Source     tasks.py:sleep
  *
  * asyncio_sleep_for(task, ticks) - the same in ticks, also for a helper function that the coroutine calls: task is
  * asyncio_current_task(). Its status must be awaited in the same expression.
  */
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep_for(asyncio_task *task, asyncio_time ticks,
+                                                                  asyncio_value result)
+{
+    asyncio_status status = {ASYNCIO__PENDING, 0};
+    if (ticks <= 0)
+        status = asyncio__yield(task, 0);
+    else
+        status.code = asyncio__sleep_until(task, asyncio__time_add(asyncio_loop_time(task->future.loop), ticks));
+    if (status.code == ASYNCIO__PENDING)
+        status.value = result;
+    return status;
+}
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio_sleep_for(asyncio_task *task, asyncio_time ticks)
 {
-    if (ticks <= 0)
-        return asyncio__yield(task, 0);
-    return asyncio__sleep_until(task, asyncio__time_add(asyncio_loop_time(task->future.loop), ticks));
+    return asyncio__sleep_for(task, ticks, 0);
 }
 #if ASYNCIO_HOSTED
-ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task, double seconds)
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task, double seconds, asyncio_value result)
 {
     if (seconds != seconds)
         return asyncio__status(ASYNCIO_EVALUE, 0);
-    return asyncio_sleep_for(task, asyncio__seconds(seconds));
+    return asyncio__sleep_for(task, asyncio__seconds(seconds), result);
 }
-#define asyncio_sleep(seconds) asyncio__sleep(ASYNCIO__CURRENT, (double)(seconds))
+#define ASYNCIO__SLEEP(seconds, result) asyncio__sleep(ASYNCIO__CURRENT, (double)(seconds), result)
 #else
-#define asyncio_sleep(seconds) asyncio_sleep_for(ASYNCIO__CURRENT, ASYNCIO_SECONDS(seconds))
+#define ASYNCIO__SLEEP(seconds, result) asyncio__sleep_for(ASYNCIO__CURRENT, ASYNCIO_SECONDS(seconds), result)
 #endif
+#define asyncio_sleep(...) ASYNCIO__CAT(ASYNCIO__SLEEP_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define ASYNCIO__SLEEP_1(seconds) ASYNCIO__SLEEP(seconds, 0)
+#define ASYNCIO__SLEEP_2(seconds, result) ASYNCIO__SLEEP(seconds, ASYNCIO__VALUE(result))
 
 /* ---- One iteration ---- */
 
@@ -612,6 +626,7 @@ ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
     asyncio__core *core = &loop->core;
     int count = 0;
     core->last = core->tail;
+    core->odd = !core->odd;
     while (core->last != NULL) {
         asyncio__node *node = asyncio__ready_pop(core);
         count++;
@@ -628,7 +643,7 @@ ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
 static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
 {
     asyncio_time when, now;
-    if (loop->core.head != NULL || loop->stopping || asyncio__inbox_waits(loop))
+    if (loop->core.head != NULL || loop->core.nudge || loop->stopping || asyncio__inbox_waits(loop))
         return 0;
     if (!asyncio__timers_next(&loop->timers, &when, loop->port->exact))
         return -1;
@@ -638,6 +653,7 @@ static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
 
 ASYNCIO__NOINLINE void asyncio__look_outside(asyncio_loop *loop, asyncio_time timeout)
 {
+    loop->core.nudge = false;
     loop->port->wait(loop, timeout);
     if (asyncio__inbox_waits(loop))
         asyncio__inbox_drain(loop);
@@ -660,8 +676,8 @@ ASYNCIO__HOT void asyncio__run_once(asyncio_loop *loop)
 /* Nothing is ready, armed, watched or announced: no wake-up can come. */
 static inline bool asyncio__stuck(asyncio_loop *loop)
 {
-    return loop->core.head == NULL && loop->timers.count == 0 && loop->sources == 0 && !asyncio__inbox_waits(loop) &&
-           !loop->stopping;
+    return loop->core.head == NULL && loop->timers.count == 0 && loop->sources == 0 && !loop->core.nudge &&
+           !asyncio__inbox_waits(loop) && !loop->stopping;
 }
 
 /*
@@ -711,7 +727,7 @@ static inline int asyncio_loop_step(asyncio_loop *loop, asyncio_time limit)
 }
 static inline bool asyncio_loop_next_deadline(asyncio_loop *loop, asyncio_time *when)
 {
-    if (loop->core.head != NULL || asyncio__inbox_waits(loop)) {
+    if (loop->core.head != NULL || loop->core.nudge || asyncio__inbox_waits(loop)) {
         *when = asyncio_loop_time(loop);
         return true;
     }
@@ -950,7 +966,7 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
 {
     asyncio_time before = asyncio_loop_time(loop), took;
     asyncio_exception_context context;
-    asyncio_task *task = node->wait->run == NULL ? asyncio__node_task(node) : NULL;
+    asyncio_task *task = node->wait->detach != NULL ? asyncio__node_task(node) : NULL;
     asyncio_frame_info info;
     asyncio__clear(&info, sizeof info);
     if (task != NULL) {

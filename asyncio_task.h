@@ -46,9 +46,10 @@
  *                   +----------------------------+          6 the coroutine ended: asyncio__task_done
  *
  *   Invariant: a Task that is not done is RUNNING and has no `wait`, or in the ready list with asyncio__ready_wait, or
- *   it has another `wait`, which will put it there. Only asyncio__wake moves it from the last to the second. cancel()
- *   in WAITING goes to `wait->cancel`; in READY and RUNNING, and if that answers false, it only sets MUST_CANCEL, which
- *   the next step, the next suspension or the end honours. A NEW coroutine is no Task yet and cannot be cancelled.
+ *   it has another `wait`, which will put it there. A wait with `run` has a last word: in the ready list it still has
+ *   its turn, and may go on waiting. cancel() in WAITING goes to `wait->cancel`; in READY and RUNNING, and if that
+ *   answers false, it only sets MUST_CANCEL, which the next step, the next suspension or the end honours. A NEW
+ *   coroutine is no Task yet and cannot be cancelled.
  *
  * Lifetime, in three lines
  *
@@ -346,7 +347,7 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
     unsigned flags = 0;
     if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL))
         asyncio__forget_wait(task);
-    if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED))) {
+    if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN))) {
         if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0) {
             err = ASYNCIO_ECANCELLED;
             future->value = asyncio__cancel_message(task);
@@ -354,9 +355,13 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
         asyncio__cancel_over(task);
         if (future->flags & ASYNCIO__WATCHED)
             asyncio__core_of(future->loop)->watched(task);
+        if (future->flags & ASYNCIO__FORSAKEN)
+            asyncio__core_of(future->loop)->nudge = true;
     }
     if (ASYNCIO__UNLIKELY(err != 0))
-        flags = err == ASYNCIO_ECANCELLED ? ASYNCIO__CANCELLED : ASYNCIO__UNREAD;
+        flags = err == ASYNCIO_ECANCELLED          ? ASYNCIO__CANCELLED
+                : future->flags & ASYNCIO__FORSAKEN ? 0u
+                                                    : ASYNCIO__UNREAD;
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_remove(&asyncio__core_of(future->loop)->tasks, task);
     if (ASYNCIO__UNLIKELY(future->holds > 1 && (future->flags & (ASYNCIO__HEAP | ASYNCIO__WATCHED)))) {
@@ -432,6 +437,12 @@ ASYNCIO__HOT void asyncio__step(asyncio__core *core, asyncio_task *task, int err
         asyncio__step_cancelled(task, coro, err);
     else
         asyncio__step_in(task, coro, err);
+}
+
+/* The same from the `run` of a wait: a primitive's turn came, it did its work, and the coroutine goes on. */
+ASYNCIO__NOINLINE void asyncio__step_task(asyncio_task *task, int err)
+{
+    asyncio__step(asyncio__core_of(task->future.loop), task, err);
 }
 
 /* Runs the node that was popped from the ready list. */

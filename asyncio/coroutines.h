@@ -80,12 +80,11 @@ ASYNCIO__HOT int asyncio__await_root(asyncio_coro *self, asyncio_task *task, asy
 
 ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, asyncio_status status)
 {
-    if (status.code != ASYNCIO__PENDING) {
-        self->value = status.value;
-    } else if (status.value == 0) { /* else a coroutine below is the innermost; its result may be in `value` already */
+    if (status.code == ASYNCIO__PENDING)
         asyncio__root_of(task)->awaiter = self;
-        self->value = 0;
-    }
+    else if (ASYNCIO__UNLIKELY(status.code == ASYNCIO__BELOW))
+        return ASYNCIO__PENDING;
+    self->value = status.value;
     return status.code;
 }
 
@@ -210,7 +209,7 @@ typedef struct asyncio_try {
 static inline asyncio_status asyncio_await_coro(asyncio_coro *self, asyncio_task *task, asyncio_coro *child)
 {
     int err = asyncio__await_coro(self, task, child);
-    return asyncio__status(err, err == ASYNCIO__PENDING ? 1 : self->value);
+    return asyncio__status(err == ASYNCIO__PENDING ? ASYNCIO__BELOW : err, self->value);
 }
 
 /*
@@ -728,9 +727,12 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 
 /*
  * ASYNC_WITH(block) {body} - Python's `async with`: enter, body, exit, whatever way the body ends.
+ * ASYNC_WITH(block, init(...)) {body} - sets the block up first, as in ASYNC_WITH(&self->limit, asyncio_timeout(5.0)).
  *
- *   block      a pointer without side effects to a struct in the frame whose first member is an asyncio_block, set up
- *              before (its type). Blocks nest. break and continue in the body leave the block only.
+ *   block      a pointer without side effects to a struct in the frame whose first member is an asyncio_block; without
+ *              init, set up before (its type). Blocks nest. break and continue in the body leave the block only.
+ *   init       a call, evaluated once, in which ASYNCIO__BLOCK is the block: for a block type of your own,
+ *              #define my_block(x) my_block_init(ASYNCIO__BLOCK, x)
  *   Suspends   if its enter or exit does
  *   Errors     enter's, before the body; else what exit makes of the body's
  *
@@ -743,12 +745,22 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   All allocate nothing and cost O(1). A block must start among the first 250 awaits of its coroutine; one further
  *   down does not compile (with ASYNCIO_DENSE 0 there is no limit). A WITH counts as three awaits, a TRY as one.
  */
-#define ASYNC_WITH(b) ASYNCIO__WITH(ASYNCIO__POINT(0), ASYNCIO__POINT(1), ASYNCIO__POINT(2), (&(b)->block))
+#define ASYNC_WITH(...) ASYNCIO__CAT(ASYNCIO__WITH_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)
+#define ASYNCIO__WITH_1(b) ASYNCIO__WITH_INIT((b), ASYNCIO__NO_INIT)
+#define ASYNCIO__WITH_2(b, ...) ASYNCIO__WITH_INIT((b), __VA_ARGS__)
+#define ASYNCIO__WITH_INIT(b, ...)                                                                                     \
+    ASYNCIO__WITH(ASYNCIO__POINT(0), ASYNCIO__POINT(1), ASYNCIO__POINT(2), (&(b)->block), ASYNCIO__EXTENSION({         \
+                      __typeof__(b) ASYNCIO__BLOCK = (b);                                                              \
+                      (void)ASYNCIO__BLOCK;                                                                            \
+                      __VA_ARGS__;                                                                                     \
+                  }))
+#define ASYNCIO__NO_INIT (void)0
+#define ASYNCIO__BLOCK asyncio__use_this_only_inside_ASYNC_WITH
 #define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), ASYNCIO_ECANCELLED)
 #define ASYNC_TRY_ALL(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), 0)
 #define ASYNC_EXCEPT(b) if ((b)->block.err != 0)
-#define ASYNCIO__WITH(in, out, wait, b)                                                                                \
-    for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
+#define ASYNCIO__WITH(in, out, wait, b, init)                                                                          \
+    for (init, (b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                    \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
             ASYNCIO__HERE(in);                                                                                         \
             asyncio__err = asyncio__block_enter(&self->coro, ASYNCIO__CURRENT, b);                                     \

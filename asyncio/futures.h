@@ -152,6 +152,7 @@ extern "C" {
 /* What a body returns besides 0 and errors: it suspended; what it is called with besides those: say your name. */
 #define ASYNCIO__PENDING (-1)
 #define ASYNCIO__DESCRIBE (-2)
+#define ASYNCIO__BELOW (-3) /* of a status: pending, and a coroutine below is the one that waits */
 
 /* ---- Types ---- */
 
@@ -178,8 +179,8 @@ typedef int32_t asyncio_time;
 /* What a primitive (sleep, a socket, a lock) answers when the current task asks it: done, failed, or wait for me.
  * Good for ASYNC_AWAIT in the same statement only: by then the task may already be registered as a waiter. */
 typedef struct asyncio_status {
-    int code; /* 0, an error, or ASYNCIO__PENDING */
-    asyncio_value value;
+    int code;            /* 0, an error, ASYNCIO__PENDING or _BELOW */
+    asyncio_value value; /* if pending, a word for the primitive: the innermost frame keeps it in its `value` */
 } asyncio_status;
 
 typedef int (*asyncio__resume)(asyncio_coro *self, asyncio_task *task, int err);
@@ -268,6 +269,8 @@ struct asyncio_future {
 #define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
 #define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
 #define ASYNCIO__WATCHED 1024u   /* run()'s shutdown waits for it */
+#define ASYNCIO__FORSAKEN 2048u  /* who listened has gone: its end takes an iteration, and its error counts as read */
+#define ASYNCIO__CANCEL_HOOK 4096u /* it is the head of an asyncio__hooked_future */
 
 /* The part of a Task that stands in front of its coroutine's frame. */
 #if ASYNCIO_ALL_TASKS
@@ -302,6 +305,12 @@ struct asyncio_task {
     asyncio_coro coro;
 };
 
+/* A Future that passes a cancel() on instead of obeying it. */
+typedef struct asyncio__hooked_future {
+    asyncio_future future;
+    bool (*cancel)(asyncio_future *future, const char *msg);
+} asyncio__hooked_future;
+
 /* A callback in the ready list, or in a Future's list of done callbacks. In storage of yours it can be cancelled, and
  * must stay until it ran or was cancelled; where a function takes NULL instead, the library allocates one. */
 struct asyncio_handle {
@@ -323,7 +332,7 @@ struct asyncio_handle {
 #define ASYNCIO__HANDLE_LISTED 4u /* in a Future's list, or armed as a timer */
 #define ASYNCIO__HANDLE_CANCELLED 8u
 #define ASYNCIO__HANDLE_DONE 16u /* a done callback: called with a Future */
-#define ASYNCIO__HANDLE_TIMER 32u
+#define ASYNCIO__HANDLE_ODD 32u /* queued in a batch with an odd number */
 
 /* What an exception handler is told; fields that do not apply are NULL or 0. Good during the call only. */
 typedef struct asyncio_exception_context {
@@ -380,6 +389,8 @@ typedef struct asyncio__core {
     void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
     bool debug, closed, running;
+    bool nudge; /* the next iteration does not wait: CPython's would find a handle that was cancelled */
+    bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
 #if ASYNCIO_TRACEBACK
     uint32_t traces;
     asyncio_frame_info trace[ASYNCIO_TRACEBACK];
@@ -649,8 +660,20 @@ static inline void asyncio__handle_run(asyncio__node *node)
 
 static inline void asyncio__handle_queue(asyncio_loop *loop, asyncio_handle *handle)
 {
-    handle->flags = (uint16_t)((handle->flags & ~ASYNCIO__HANDLE_LISTED) | ASYNCIO__HANDLE_QUEUED);
-    asyncio__ready_push(asyncio__core_of(loop), &handle->timer.node);
+    asyncio__core *core = asyncio__core_of(loop);
+    unsigned odd = core->odd ? ASYNCIO__HANDLE_ODD : 0u;
+    handle->flags = (uint16_t)((handle->flags & ~(ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_ODD)) |
+                               ASYNCIO__HANDLE_QUEUED | odd);
+    asyncio__ready_push(core, &handle->timer.node);
+}
+
+/* Takes a queued handle back. What is queued for the next batch leaves a gap there, as in CPython: an iteration. */
+static inline void asyncio__handle_unqueue(asyncio_loop *loop, asyncio_handle *handle)
+{
+    asyncio__core *core = asyncio__core_of(loop);
+    asyncio__ready_remove(core, &handle->timer.node);
+    if (core->odd == ((handle->flags & ASYNCIO__HANDLE_ODD) != 0))
+        core->nudge = true;
 }
 
 static inline void asyncio__handle_wake(asyncio__node *node, asyncio_future *future)
@@ -718,6 +741,10 @@ static inline asyncio_task *asyncio_future_task(asyncio_future *future)
 static inline void asyncio__future_settle(asyncio_future *future, unsigned flags, int err, asyncio_value value)
 {
     asyncio__node *node = future->waiters;
+    if (ASYNCIO__UNLIKELY(future->flags & ASYNCIO__FORSAKEN)) {
+        asyncio__core_of(future->loop)->nudge = true;
+        flags &= ~ASYNCIO__UNREAD;
+    }
     future->value = value;
     future->err = (int16_t)err;
     future->flags = (uint16_t)(future->flags | ASYNCIO__DONE | flags);
@@ -809,8 +836,9 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
     future->flags &= (uint16_t)~ASYNCIO__UNREAD;
     if (future->flags & ASYNCIO__DONE)
         return false;
-    if (future->flags & ASYNCIO__TASK)
-        return asyncio_task_cancel((asyncio_task *)(void *)future, msg);
+    if (future->flags & (ASYNCIO__TASK | ASYNCIO__CANCEL_HOOK))
+        return future->flags & ASYNCIO__TASK ? asyncio_task_cancel((asyncio_task *)(void *)future, msg)
+                                             : ((asyncio__hooked_future *)(void *)future)->cancel(future, msg);
     asyncio__future_settle(future, ASYNCIO__CANCELLED, ASYNCIO_ECANCELLED, (asyncio_value)msg);
     return true;
 }
