@@ -57,6 +57,7 @@
 
 #include "asyncio_loop.h"
 #include "asyncio_task.h"
+#include "asyncio/timeouts.h"
 
 #include "asyncio/runners.h"
 #if ASYNCIO_SELECTORS

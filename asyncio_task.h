@@ -176,6 +176,19 @@ ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err,
     return ASYNCIO_ELOST;
 }
 
+/* The answer of a library coroutine's frame to ASYNCIO__DESCRIBE. */
+static inline int asyncio__name_frame(asyncio_task *task, const char *function, const char *file)
+{
+    asyncio_frame_info *info = (asyncio_frame_info *)(void *)task;
+#if ASYNCIO_STRINGS
+    info->function = function;
+    info->file = file;
+#else
+    (void)info, (void)function, (void)file;
+#endif
+    return ASYNCIO__PENDING;
+}
+
 /*
  * asyncio_describe - function, file and line of a frame: where it waits, or ran last.
  *

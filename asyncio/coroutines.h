@@ -226,7 +226,9 @@ static inline asyncio_status asyncio_await_future(asyncio_task *task, asyncio_fu
 
 static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
 {
-    if (block->type == NULL || block->type->enter == NULL)
+    if (ASYNCIO__UNLIKELY(block->type == NULL)) /* never set up: it would swallow errors, as a try block */
+        return asyncio__await_status(self, task, asyncio__status(ASYNCIO_ERUNTIME, 0));
+    if (block->type->enter == NULL)
         return 0;
     return asyncio__await_status(self, task, block->type->enter(block, self, task));
 }
@@ -734,7 +736,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   init       a call, evaluated once, in which ASYNCIO__BLOCK is the block: for a block type of your own,
  *              #define my_block(x) my_block_init(ASYNCIO__BLOCK, x)
  *   Suspends   if its enter or exit does
- *   Errors     enter's, before the body; else what exit makes of the body's
+ *   Errors     enter's, before the body; else what exit makes of the body's; ASYNCIO_ERUNTIME for a block that was not
+ *              set up
  *
  * ASYNC_TRY(try) {body} ASYNC_EXCEPT(try) {handler} - try/except Exception over several awaits.
  *
