@@ -1096,6 +1096,7 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
     while (loop->core.tasks != NULL)
         asyncio__task_destroy(loop->core.tasks);
 #endif
+    asyncio__leftovers_release(loop, NULL);
     while ((node = loop->core.head) != NULL) {
         asyncio__ready_remove(&loop->core, node);
         asyncio__drop(loop, node);

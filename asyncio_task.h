@@ -353,6 +353,9 @@ ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
     return asyncio__status(ASYNCIO__PENDING, 0);
 }
 
+#define ASYNCIO__ENDS_OTHERWISE                                                                                        \
+    (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN | ASYNCIO__LEFTOVERS)
+
 /* The coroutine ended. A cancel() that came in its last stretch wins over a result, not over an error, as in Python. */
 ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
 {
@@ -360,7 +363,7 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
     unsigned flags = 0;
     if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL))
         asyncio__forget_wait(task);
-    if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN))) {
+    if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__ENDS_OTHERWISE))) {
         if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0) {
             err = ASYNCIO_ECANCELLED;
             future->value = asyncio__cancel_message(task);
@@ -370,6 +373,8 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
             asyncio__core_of(future->loop)->watched(task);
         if (future->flags & ASYNCIO__FORSAKEN)
             asyncio__core_of(future->loop)->nudge = true;
+        if (future->flags & ASYNCIO__LEFTOVERS)
+            asyncio__leftovers_release(future->loop, task);
     }
     if (ASYNCIO__UNLIKELY(err != 0))
         flags = err == ASYNCIO_ECANCELLED          ? ASYNCIO__CANCELLED

@@ -270,6 +270,7 @@ struct asyncio_future {
 #define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
 #define ASYNCIO__WATCHED 1024u   /* run()'s shutdown waits for it */
 #define ASYNCIO__FORSAKEN 2048u  /* who listened has gone: its end takes an iteration, and its error counts as read */
+#define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
 #define ASYNCIO__CANCEL_HOOK 4096u /* it is the head of an asyncio__hooked_future */
 
 /* The part of a Task that stands in front of its coroutine's frame. */
@@ -372,6 +373,14 @@ typedef struct asyncio_task_options {
 
 typedef int (*asyncio_task_factory)(asyncio_loop *loop, asyncio_root *coro, const asyncio_task_options *options);
 
+/* Something that is kept until a task is done, or its loop is closed: then `release` gets it. */
+typedef struct asyncio__leftover asyncio__leftover;
+struct asyncio__leftover {
+    asyncio__leftover *next, *prev;
+    asyncio_task *owner;
+    void (*release)(asyncio_loop *loop, asyncio__leftover *leftover);
+};
+
 /* What tasks know of their loop: the first member of struct asyncio_loop. */
 typedef struct asyncio__core {
     asyncio__node *head, *tail; /* ready list */
@@ -386,6 +395,7 @@ typedef struct asyncio__core {
     void *handler_arg;
     asyncio_exception_handler default_handler;
     void (*watched)(asyncio_task *task); /* a WATCHED task is done */
+    asyncio__leftover *leftovers;
     void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
     bool debug, closed, running;
@@ -578,6 +588,46 @@ static inline void asyncio__tasks_remove(asyncio_task **head, asyncio_task *task
         first->prev_task = previous;
 }
 #endif
+
+/* ---- Leftovers ---- */
+
+static inline void asyncio__leftover_add(asyncio_task *owner, asyncio__leftover *leftover,
+                                         void (*release)(asyncio_loop *loop, asyncio__leftover *leftover))
+{
+    asyncio__core *core = asyncio__core_of(owner->future.loop);
+    owner->future.flags |= ASYNCIO__LEFTOVERS;
+    leftover->owner = owner;
+    leftover->release = release;
+    leftover->prev = NULL;
+    leftover->next = core->leftovers;
+    if (core->leftovers != NULL)
+        core->leftovers->prev = leftover;
+    core->leftovers = leftover;
+}
+
+static inline void asyncio__leftover_remove(asyncio_loop *loop, asyncio__leftover *leftover)
+{
+    if (leftover->prev != NULL)
+        leftover->prev->next = leftover->next;
+    else
+        asyncio__core_of(loop)->leftovers = leftover->next;
+    if (leftover->next != NULL)
+        leftover->next->prev = leftover->prev;
+}
+
+/* Gives up what is kept for this task; with NULL for any. */
+ASYNCIO__COLD void asyncio__leftovers_release(asyncio_loop *loop, const asyncio_task *owner)
+{
+    asyncio__leftover *leftover = asyncio__core_of(loop)->leftovers;
+    while (leftover != NULL) {
+        asyncio__leftover *next = leftover->next;
+        if (owner == NULL || leftover->owner == owner) {
+            asyncio__leftover_remove(loop, leftover);
+            leftover->release(loop, leftover);
+        }
+        leftover = next;
+    }
+}
 
 /* ---- Handles ---- */
 
