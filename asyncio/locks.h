@@ -1,0 +1,1045 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/locks.h - Lock, Event, Condition, Semaphore, BoundedSemaphore, Barrier; `async with` for each that has it.
+ *
+ *     #include "asyncio.h"
+ *     #include <stdio.h>
+ *
+ *     static asyncio_lock lock;                                  // zero: unlocked
+ *     static asyncio_semaphore slots;
+ *
+ *     ASYNC(worker, int n; asyncio_held held, slot;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_WITH(&self->slot, asyncio_semaphore_held(&slots)) {
+ *             ASYNC_AWAIT(asyncio_sleep(1));                     // two of them at a time
+ *             ASYNC_WITH(&self->held, asyncio_lock_held(&lock)) {
+ *                 printf("worker %d has the lock\n", self->n);   // one at a time
+ *                 ASYNC_AWAIT(asyncio_sleep(0));
+ *             }
+ *         }
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro, int n;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_semaphore_init(&slots, 2);
+ *         for (self->n = 0; self->n < 4; self->n++)
+ *             asyncio_create_task(ASYNC_NEW(worker, .n = self->n));
+ *         ASYNC_AWAIT(asyncio_sleep(5));
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *
+ * Rules, the bad news first
+ *
+ *   1. An object stays where it is while a task waits in it. It belongs to one loop from the first time that somebody
+ *      waits, for ever: a wait from another loop gives ASYNCIO_EWRONGLOOP. Init makes a new one of it.
+ *   2. Not between threads: everything here is called in the loop's thread. Elsewhere: asyncio_call_soon_threadsafe.
+ *   3. A lock knows no owner: anybody may release it, and who acquires twice waits for itself.
+ *   4. What is acquired by ASYNC_AWAIT must be released on every way out: use ASYNC_WITH, or ASYNC_FINALLY.
+ *   5. Between its wake-up and its turn a task has not got the lock yet: asyncio_lock_locked is false then, and who
+ *      acquires queues up nevertheless.
+ *   6. cond.wait() comes back with the lock held also if it was cancelled, and may come back for nothing: ask again for
+ *      what you wait for, in a loop or with asyncio_condition_wait_for.
+ *
+ * One who waits for a Lock. The others differ in what happens at its turn
+ *
+ *                 release            its turn
+ *     WAITING ---------------> WOKEN ----------> has it       WOKEN, LEFT: in the ready list, a turn to come
+ *        |  cancel               | cancel        cancelled    A WOKEN one that is cancelled wakes the next at its turn,
+ *        +--------> LEFT         +-------------> wakes next   so does one that LEFT: no wake-up is ever lost
+ *                     +------------------------> cancelled
+ *
+ * Every function that ends in `status` below is for ASYNC_AWAIT, inside of a coroutine's body only, in one statement.
+ * They allocate nothing: who waits is linked into the object, in the order in which they came. Everything costs O(1)
+ * but waking many at once. Cancelled while waiting, each gives ASYNCIO_ECANCELLED; if the task waits in something else
+ * already, whose status was never awaited, ASYNCIO_ERUNTIME. No heap, no libc, no clock: for firmware, too.
+ */
+#ifndef ASYNCIO_LOCKS_H
+#define ASYNCIO_LOCKS_H
+
+#include "../asyncio_task.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- What waits have in common ---- */
+
+/* A task that waits has no use yet for its Future's `err`, the outcome of its await: it says how the wait stands. */
+#define ASYNCIO__WAIT_CANCELLED 1 /* the outcome will be ASYNCIO_ECANCELLED, with the leaf's value as its message */
+#define ASYNCIO__WAIT_LEFT 2      /* in the ready list because it was cancelled, not because it was woken */
+#define ASYNCIO__WAIT_AHEAD 4     /* ... when nobody waited before it: the lock counts those */
+#define ASYNCIO__WAIT_ENTERS 8    /* for a Barrier's lock: nothing has begun, a cancel just leaves */
+#define ASYNCIO__WAIT_RESETS 16   /* ... to reset the Barrier */
+#define ASYNCIO__WAIT_ABORTS 32   /* ... to abort it */
+#define ASYNCIO__WAIT_FILLS 64    /* counted in the Barrier; the leaf's value is its index */
+
+static inline bool asyncio__wait_is(const asyncio_task *task, int state) { return (task->future.err & state) != 0; }
+static inline void asyncio__wait_set(asyncio_task *task, int state) { task->future.err = (int16_t)state; }
+static inline void asyncio__wait_add(asyncio_task *task, int state)
+{
+    task->future.err = (int16_t)(task->future.err | state);
+}
+static inline bool asyncio__must_cancel(const asyncio_task *task)
+{
+    return (task->future.flags & ASYNCIO__MUST_CANCEL) != 0;
+}
+
+/* The word of a waiting task, in the frame that waits. */
+static inline asyncio_value *asyncio__word_of(asyncio_task *task) { return &asyncio__root_of(task)->awaiter->value; }
+
+/* Makes the task wait in an object's list. `bound` is the object's loop: the first that had to wait decides. */
+static inline asyncio_status asyncio__wait_in(asyncio_task *task, const asyncio__wait *wait, void *object,
+                                              asyncio__node **waiters, asyncio_loop **bound)
+{
+    if (*bound == NULL)
+        *bound = task->future.loop;
+    if (ASYNCIO__UNLIKELY(*bound != task->future.loop))
+        return asyncio__status(ASYNCIO_EWRONGLOOP, 0);
+    if (ASYNCIO__UNLIKELY(!asyncio__arm(task, wait)))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    task->wait.slot.object = object;
+    asyncio__wait_set(task, 0);
+    asyncio__list_append(waiters, &task->wait.node);
+    return asyncio__status(ASYNCIO__PENDING, 0);
+}
+
+/* Into the ready list, where `turn` has its last word. */
+static inline void asyncio__wait_turn(asyncio__node *node, const asyncio__wait *turn)
+{
+    node->wait = turn;
+    asyncio__ready_push(asyncio__core_of(asyncio__node_task(node)->future.loop), node);
+}
+
+/* A cancelled task leaves the list that it waits in; its turn is to come. */
+static inline bool asyncio__wait_leave(asyncio_task *task, asyncio__node **waiters, const asyncio__wait *turn,
+                                       asyncio_value msg)
+{
+    asyncio__list_remove(waiters, &task->wait.node);
+    *asyncio__word_of(task) = msg;
+    asyncio__wait_add(task, ASYNCIO__WAIT_LEFT | ASYNCIO__WAIT_CANCELLED);
+    asyncio__wait_turn(&task->wait.node, turn);
+    return true;
+}
+
+/* cancel() of one whose turn is to come. The slot is in use: the message goes where nothing stands that an uncancel()
+ * might still need, else asyncio_task_cancel's own copy must do. */
+static inline bool asyncio__turn_cancel(asyncio_task *task, asyncio_value msg)
+{
+    if (task->future.err == 0)
+        *asyncio__word_of(task) = msg;
+    return false;
+}
+
+/* A cancel() that came before its turn is taken, not delivered yet: the coroutine has more to do. */
+static inline void asyncio__turn_absorb(asyncio_task *task)
+{
+    if (!asyncio__must_cancel(task))
+        return;
+    if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT)) { /* else it had one already, and of two the first is raised */
+        if (task->future.err != 0)
+            *asyncio__word_of(task) = asyncio__cancel_message(task);
+        asyncio__wait_add(task, ASYNCIO__WAIT_CANCELLED);
+    }
+    asyncio__cancel_over(task);
+}
+
+/* ---- Lock ---- */
+
+/* CPython's queue holds a woken one, if any, at its head, and between those that wait some that were cancelled and have
+ * not run yet: one of these at its head keeps release() from waking anybody, for it will do so itself. Only one that
+ * had nobody waiting before it when it was cancelled can get there: the others run before those before them. */
+typedef struct asyncio_lock {
+    asyncio__node *waiters;
+    asyncio_loop *loop;
+    unsigned ahead; /* WAIT_AHEAD: cancelled, turn to come, nobody before them */
+    bool locked, woken;
+} asyncio_lock;
+
+/*
+ * asyncio_lock_init - an unlocked Lock. Zeroed storage is one, too: static asyncio_lock lock;
+ *
+ *   Suspends   never. Returns nothing. Source: locks.py:Lock
+ *
+ * asyncio_lock_locked - whether it is held. Not while its next owner is on its way: see rule 5.
+ */
+static inline void asyncio_lock_init(asyncio_lock *lock) { asyncio__clear(lock, sizeof *lock); }
+static inline bool asyncio_lock_locked(const asyncio_lock *lock) { return lock->locked; }
+
+/* Whether acquire() may go ahead of those who have been cancelled, for nobody else waits. */
+ASYNCIO__HOT bool asyncio__lock_free(const asyncio_lock *lock)
+{
+    return !lock->locked && !lock->woken && lock->waiters == NULL;
+}
+
+static inline void asyncio__lock_wake_first(asyncio_lock *lock)
+{
+    asyncio__node *node = lock->waiters;
+    if (node == NULL || lock->woken || lock->ahead != 0)
+        return;
+    asyncio__list_remove(&lock->waiters, node);
+    lock->woken = true;
+    node->wait->wake(node, NULL);
+}
+
+static inline bool asyncio__lock_leave(asyncio_lock *lock, asyncio_task *task, const asyncio__wait *turn,
+                                       asyncio_value msg)
+{
+    if (lock->waiters == &task->wait.node) {
+        asyncio__wait_add(task, ASYNCIO__WAIT_AHEAD);
+        lock->ahead++;
+    }
+    return asyncio__wait_leave(task, &lock->waiters, turn, msg);
+}
+
+/* The turn of one that will not take the lock. */
+static inline void asyncio__lock_give_up(asyncio_lock *lock, asyncio_task *task)
+{
+    if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
+        lock->woken = false;
+    else if (asyncio__wait_is(task, ASYNCIO__WAIT_AHEAD))
+        lock->ahead--;
+    if (!lock->locked)
+        asyncio__lock_wake_first(lock);
+}
+
+/* The turn of one that waited for the lock: whether it has it now. */
+static inline bool asyncio__lock_take(asyncio_lock *lock, asyncio_task *task)
+{
+    if (asyncio__wait_is(task, ASYNCIO__WAIT_LEFT) || asyncio__must_cancel(task)) {
+        asyncio__lock_give_up(lock, task);
+        return false;
+    }
+    lock->woken = false;
+    lock->locked = true;
+    return true;
+}
+
+static inline asyncio_lock *asyncio__lock_awaited(asyncio_task *task) { return (asyncio_lock *)task->wait.slot.object; }
+static inline void asyncio__lock_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    bool taken = asyncio__lock_take(asyncio__lock_awaited(task), task);
+    if (taken)
+        *asyncio__word_of(task) = 1;
+    asyncio__step_task(task, taken ? 0 : ASYNCIO_ECANCELLED);
+}
+static inline void asyncio__lock_turn_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    asyncio__lock_give_up(asyncio__lock_awaited(task), task);
+}
+static const asyncio__wait asyncio__lock_turn = {asyncio__lock_run, NULL, asyncio__lock_turn_detach,
+                                                 asyncio__turn_cancel, "about to get a Lock", false};
+
+static inline void asyncio__lock_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wait_turn(node, &asyncio__lock_turn);
+}
+static inline void asyncio__lock_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&asyncio__lock_awaited(task)->waiters, &task->wait.node);
+}
+static inline bool asyncio__lock_cancel(asyncio_task *task, asyncio_value msg)
+{
+    return asyncio__lock_leave(asyncio__lock_awaited(task), task, &asyncio__lock_turn, msg);
+}
+static const asyncio__wait asyncio__lock_wait = {NULL, asyncio__lock_wake, asyncio__lock_detach, asyncio__lock_cancel,
+                                                 "waiting for a Lock", false};
+
+/*
+ * asyncio_lock_acquire(lock) - a status: take the lock, wait for it if need be.
+ *
+ *   lock       not NULL
+ *   Suspends   if it is held, or somebody waits who was not cancelled. First come, first served.
+ *   Returns    0, value 1; ASYNCIO_ECANCELLED; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *   Source     locks.py:Lock.acquire
+ */
+#define asyncio_lock_acquire(lock) asyncio__lock_acquire(ASYNCIO__CURRENT, lock)
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__lock_acquire(asyncio_task *task, asyncio_lock *lock)
+{
+    if (ASYNCIO__LIKELY(asyncio__lock_free(lock))) {
+        lock->locked = true;
+        return asyncio__status(0, 1);
+    }
+    return asyncio__wait_in(task, &asyncio__lock_wait, lock, &lock->waiters, &lock->loop);
+}
+
+/*
+ * asyncio_lock_release - give the lock back, and wake who has waited longest.
+ *
+ *   Suspends   never: the next owner runs in the next iteration
+ *   Returns    0; ASYNCIO_ERUNTIME if it is not locked
+ *   Source     locks.py:Lock.release. Differs: an error code may be ignored where Python raises.
+ */
+static inline int asyncio_lock_release(asyncio_lock *lock)
+{
+    if (!lock->locked)
+        return ASYNCIO_ERUNTIME;
+    lock->locked = false;
+    asyncio__lock_wake_first(lock);
+    return 0;
+}
+
+/* ---- Event ---- */
+
+typedef struct asyncio_event {
+    asyncio__node *waiters;
+    asyncio_loop *loop;
+    bool set;
+} asyncio_event;
+
+static inline void asyncio__event_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wake(asyncio__node_task(node), 0, 1);
+}
+static inline void asyncio__event_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&((asyncio_event *)task->wait.slot.object)->waiters, &task->wait.node);
+}
+static const asyncio__wait asyncio__event_wait_kind = {NULL, asyncio__event_wake, asyncio__event_detach, NULL,
+                                                       "waiting for an Event", false};
+
+/*
+ * asyncio_event_init - an Event that is not set. Zeroed storage is one, too.
+ * asyncio_event_set - set it, and wake everybody who waits, in order: also if it is cleared again before they run.
+ * asyncio_event_clear - from now on wait() waits. asyncio_event_is_set - whether it is set.
+ *
+ *   Suspend    never. Return nothing but is_set. Cost of set: O(who waits).
+ *   Source     locks.py:Event
+ */
+static inline void asyncio_event_init(asyncio_event *event) { asyncio__clear(event, sizeof *event); }
+static inline void asyncio_event_set(asyncio_event *event)
+{
+    asyncio__node *node = event->waiters;
+    event->set = true;
+    event->waiters = NULL;
+    while (node != NULL) {
+        asyncio__node *next = node->next;
+        node->wait->wake(node, NULL);
+        node = next;
+    }
+}
+static inline void asyncio_event_clear(asyncio_event *event) { event->set = false; }
+static inline bool asyncio_event_is_set(const asyncio_event *event) { return event->set; }
+
+/*
+ * asyncio_event_wait(event) - a status: wait until it is set.
+ *
+ *   event      not NULL
+ *   Suspends   if it is not set. Who comes after set() overtakes those who were woken by it.
+ *   Returns    0, value 1, and is_set() may be false again by then; ASYNCIO_ECANCELLED; ASYNCIO_EWRONGLOOP and
+ *              ASYNCIO_ERUNTIME at once
+ *   Source     locks.py:Event.wait
+ */
+#define asyncio_event_wait(event) asyncio__event_wait(ASYNCIO__CURRENT, event)
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__event_wait(asyncio_task *task, asyncio_event *event)
+{
+    if (event->set)
+        return asyncio__status(0, 1);
+    return asyncio__wait_in(task, &asyncio__event_wait_kind, event, &event->waiters, &event->loop);
+}
+
+/* ---- Condition ---- */
+
+typedef struct asyncio_condition {
+    asyncio_lock *lock; /* NULL: its own */
+    asyncio__node *waiters;
+    asyncio_loop *loop;
+    void (*resume)(asyncio_task *task, int err); /* a Barrier's: a wait is over; NULL: the coroutine goes on */
+    asyncio_lock own;
+} asyncio_condition;
+
+static inline asyncio_lock *asyncio__condition_lock(asyncio_condition *condition)
+{
+    return condition->lock != NULL ? condition->lock : &condition->own;
+}
+
+/*
+ * asyncio_condition_init - a Condition.
+ *
+ *   lock       the Lock to use, perhaps of several Conditions; must stay; NULL: one of its own. Zeroed storage is a
+ *              Condition with a Lock of its own.
+ *   Suspends   never. Returns nothing. Source: locks.py:Condition
+ *
+ * asyncio_condition_acquire(condition), asyncio_condition_release, asyncio_condition_locked - the Lock's: acquire is a
+ * status.
+ */
+static inline void asyncio_condition_init(asyncio_condition *condition, asyncio_lock *lock)
+{
+    asyncio__clear(condition, sizeof *condition);
+    condition->lock = lock;
+}
+#define asyncio_condition_acquire(condition) asyncio__condition_acquire(ASYNCIO__CURRENT, condition)
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__condition_acquire(asyncio_task *task,
+                                                                          asyncio_condition *condition)
+{
+    return asyncio__lock_acquire(task, asyncio__condition_lock(condition));
+}
+static inline int asyncio_condition_release(asyncio_condition *condition)
+{
+    return asyncio_lock_release(asyncio__condition_lock(condition));
+}
+static inline bool asyncio_condition_locked(const asyncio_condition *condition)
+{
+    return condition->lock != NULL ? condition->lock->locked : condition->own.locked;
+}
+
+static inline void asyncio__condition_wake(asyncio_condition *condition, int n)
+{
+    asyncio__node *node;
+    for (; n > 0 && (node = condition->waiters) != NULL; n--) {
+        asyncio__list_remove(&condition->waiters, node);
+        node->wait->wake(node, NULL);
+    }
+}
+static inline void asyncio__condition_wake_all(asyncio_condition *condition)
+{
+    while (condition->waiters != NULL)
+        asyncio__condition_wake(condition, 1);
+}
+
+/*
+ * asyncio_condition_notify, asyncio_condition_notify_all - wake the first n of those who wait, or all.
+ *
+ *   n          if fewer wait, all of them; 0 or less: nobody
+ *   Suspends   never. Those who were woken run when they get the lock, one after the other: release it.
+ *   Returns    0; ASYNCIO_ERUNTIME if the lock is not held
+ *   Cost       O(who is woken)
+ *   Source     locks.py:Condition.notify, notify_all
+ */
+static inline int asyncio_condition_notify(asyncio_condition *condition, int n)
+{
+    if (!asyncio_condition_locked(condition))
+        return ASYNCIO_ERUNTIME;
+    asyncio__condition_wake(condition, n);
+    return 0;
+}
+static inline int asyncio_condition_notify_all(asyncio_condition *condition)
+{
+    if (!asyncio_condition_locked(condition))
+        return ASYNCIO_ERUNTIME;
+    asyncio__condition_wake_all(condition);
+    return 0;
+}
+
+static inline asyncio_condition *asyncio__condition_awaited(asyncio_task *task)
+{
+    return (asyncio_condition *)task->wait.slot.object;
+}
+
+/* The wait is over, with the lock unless it belongs to another loop. An error may have cost somebody a notification. */
+static inline void asyncio__condition_over(asyncio_condition *condition, asyncio_task *task, int err)
+{
+    asyncio_value *word = asyncio__word_of(task);
+    if (err == 0 && asyncio__wait_is(task, ASYNCIO__WAIT_CANCELLED))
+        err = ASYNCIO_ECANCELLED;
+    else if (err != 0)
+        *word = 0;
+    if (err != 0)
+        asyncio__condition_wake(condition, 1);
+    if (condition->resume != NULL) {
+        condition->resume(task, err);
+        return;
+    }
+    if (err == 0)
+        *word = 1;
+    asyncio__step_task(task, err);
+}
+
+/* One that was woken or cancelled takes the lock again, or joins those who wait for it. */
+static void asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task);
+static inline void asyncio__relock_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    asyncio_condition *condition = asyncio__condition_awaited(task);
+    bool taken = asyncio__lock_take(asyncio__condition_lock(condition), task);
+    if (asyncio__wait_is(task, ASYNCIO__WAIT_ENTERS)) {
+        if (taken) {
+            condition->resume(task, 0);
+            return;
+        }
+        if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
+            *asyncio__word_of(task) = asyncio__cancel_message(task);
+        asyncio__step_task(task, ASYNCIO_ECANCELLED);
+        return;
+    }
+    if (taken) {
+        asyncio__condition_over(condition, task, 0);
+        return;
+    }
+    asyncio__turn_absorb(task);
+    asyncio__condition_relock(condition, task);
+}
+static inline void asyncio__relock_turn_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    asyncio__lock_give_up(asyncio__condition_lock(asyncio__condition_awaited(task)), task);
+}
+static const asyncio__wait asyncio__relock_turn = {asyncio__relock_run, NULL, asyncio__relock_turn_detach,
+                                                   asyncio__turn_cancel, "about to get a Condition's Lock", false};
+
+static inline void asyncio__relock_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wait_turn(node, &asyncio__relock_turn);
+}
+static inline void asyncio__relock_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&asyncio__condition_lock(asyncio__condition_awaited(task))->waiters, &task->wait.node);
+}
+static inline bool asyncio__relock_cancel(asyncio_task *task, asyncio_value msg)
+{
+    asyncio_lock *lock = asyncio__condition_lock(asyncio__condition_awaited(task));
+    return asyncio__lock_leave(lock, task, &asyncio__relock_turn, msg);
+}
+static const asyncio__wait asyncio__relock_wait = {NULL, asyncio__relock_wake, asyncio__relock_detach,
+                                                   asyncio__relock_cancel, "waiting for a Condition's Lock", false};
+
+ASYNCIO__NOINLINE void asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task)
+{
+    asyncio_lock *lock = asyncio__condition_lock(condition);
+    int state = task->future.err & ~(ASYNCIO__WAIT_LEFT | ASYNCIO__WAIT_AHEAD);
+    asyncio_status status;
+    if (asyncio__lock_free(lock)) {
+        lock->locked = true;
+        asyncio__condition_over(condition, task, 0);
+        return;
+    }
+    task->wait.node.wait = NULL;
+    status = asyncio__wait_in(task, &asyncio__relock_wait, condition, &lock->waiters, &lock->loop);
+    asyncio__wait_set(task, state);
+    if (status.code != ASYNCIO__PENDING)
+        asyncio__condition_over(condition, task, status.code);
+}
+
+static inline void asyncio__condition_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    asyncio__turn_absorb(task);
+    asyncio__condition_relock(asyncio__condition_awaited(task), task);
+}
+static inline void asyncio__condition_turn_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
+        asyncio__condition_wake(asyncio__condition_awaited(task), 1);
+}
+static const asyncio__wait asyncio__condition_turn = {asyncio__condition_run, NULL, asyncio__condition_turn_detach,
+                                                      asyncio__turn_cancel, "notified by a Condition", false};
+
+static inline void asyncio__condition_woken(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wait_turn(node, &asyncio__condition_turn);
+}
+static inline void asyncio__condition_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&asyncio__condition_awaited(task)->waiters, &task->wait.node);
+}
+static inline bool asyncio__condition_cancel(asyncio_task *task, asyncio_value msg)
+{
+    return asyncio__wait_leave(task, &asyncio__condition_awaited(task)->waiters, &asyncio__condition_turn, msg);
+}
+static const asyncio__wait asyncio__condition_wait_kind = {NULL, asyncio__condition_woken, asyncio__condition_detach,
+                                                           asyncio__condition_cancel,
+                                                           "waiting for a Condition or in a Barrier", false};
+
+/*
+ * asyncio_condition_wait(condition) - a status: release the lock, wait to be notified, take the lock again.
+ *
+ *   condition  not NULL; its lock held by this task
+ *   Suspends   always. A cancel() while it takes the lock again waits until it has it, too; of several the last one's
+ *              message is raised.
+ *   Returns    0, value 1, and with the lock held ASYNCIO_ECANCELLED: a notification that it may have got goes to the
+ *              next then. At once ASYNCIO_ERUNTIME if the lock is not held; ASYNCIO_EWRONGLOOP.
+ *   Source     locks.py:Condition.wait
+ */
+#define asyncio_condition_wait(condition) asyncio__condition_wait(ASYNCIO__CURRENT, condition)
+static inline ASYNCIO__NODISCARD asyncio_status asyncio__condition_wait(asyncio_task *task,
+                                                                        asyncio_condition *condition)
+{
+    asyncio_status status;
+    if (!asyncio_condition_locked(condition))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    status = asyncio__wait_in(task, &asyncio__condition_wait_kind, condition, &condition->waiters, &condition->loop);
+    if (status.code == ASYNCIO__PENDING)
+        (void)asyncio_condition_release(condition);
+    return status;
+}
+
+/* The frame of asyncio_condition_wait_for. */
+typedef struct asyncio_condition_waiting {
+    asyncio_coro coro;
+    asyncio_condition *condition;
+    asyncio_value (*predicate)(void *arg);
+    void *arg;
+} asyncio_condition_waiting;
+
+static inline int asyncio__condition_waiting_resume(asyncio_coro *coro, asyncio_task *task, int err)
+{
+    asyncio_condition_waiting *self = (asyncio_condition_waiting *)(void *)coro;
+    const char *name = ASYNCIO_STRINGS ? "asyncio_condition_wait_for" : NULL;
+    asyncio_value result;
+    if (err == ASYNCIO__DESCRIBE) {
+        ((asyncio_frame_info *)(void *)task)->function = name;
+        return ASYNCIO__PENDING;
+    }
+    coro->state = 1;
+    while (err == 0) {
+        result = self->predicate(self->arg);
+        if (result != 0) {
+            *asyncio__result_of(coro, task) = result;
+            coro->state = 2;
+            return 0;
+        }
+        err = asyncio__await_status(coro, task, asyncio__condition_wait(task, self->condition));
+    }
+    if (err != ASYNCIO__PENDING) {
+        asyncio__raise(coro, task, err, name, NULL);
+        coro->state = 2;
+    }
+    return err;
+}
+
+/*
+ * asyncio_condition_wait_for - a coroutine: wait in the Condition until predicate(arg) is not 0.
+ *
+ *   waiting     its frame: storage of yours, a field, until it is over; may be used again then
+ *   condition   its lock held by the awaiting task
+ *   predicate   called with the lock held, at first before it waits, then after every wake-up; arg is handed to it
+ *   Suspends    if the predicate is 0 at first
+ *   Returns     0 and the predicate's value; errors as asyncio_condition_wait's
+ *   Memory      none but `waiting`
+ *   Source      locks.py:Condition.wait_for
+ *
+ *     ASYNC_AWAIT(asyncio_condition_wait_for(&self->waiting, &condition, is_ready, arg));
+ */
+static inline asyncio_coro *asyncio_condition_wait_for(asyncio_condition_waiting *waiting, asyncio_condition *condition,
+                                                       asyncio_value (*predicate)(void *arg), void *arg)
+{
+    asyncio__clear(waiting, sizeof *waiting);
+    waiting->coro.resume = asyncio__condition_waiting_resume;
+    waiting->condition = condition;
+    waiting->predicate = predicate;
+    waiting->arg = arg;
+    return &waiting->coro;
+}
+
+/* ---- Semaphore ---- */
+
+typedef struct asyncio_semaphore {
+    asyncio__node *waiters;
+    asyncio_loop *loop;
+    int value, bound;
+    unsigned woken; /* who got a slot already, and has not had its turn */
+} asyncio_semaphore;
+
+/*
+ * asyncio_semaphore_init, asyncio_bounded_semaphore_init - a Semaphore with `value` free slots; the bounded one never
+ * has more than that.
+ *
+ *   value      0 or more
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_EVALUE if value is negative: then it is as with 0
+ *   Source     locks.py:Semaphore, BoundedSemaphore. Differs: one type for both; at most INT_MAX slots.
+ */
+static inline int asyncio__semaphore_init(asyncio_semaphore *semaphore, int value, int bound)
+{
+    asyncio__clear(semaphore, sizeof *semaphore);
+    semaphore->value = value < 0 ? 0 : value;
+    semaphore->bound = bound < 0 ? 0 : bound;
+    return value < 0 ? ASYNCIO_EVALUE : 0;
+}
+static inline int asyncio_semaphore_init(asyncio_semaphore *semaphore, int value)
+{
+    return asyncio__semaphore_init(semaphore, value, (int)(~0u >> 1));
+}
+static inline int asyncio_bounded_semaphore_init(asyncio_semaphore *semaphore, int value)
+{
+    return asyncio__semaphore_init(semaphore, value, value);
+}
+
+/* asyncio_semaphore_locked - whether acquire() would wait: no slot is free, or somebody comes first. */
+ASYNCIO__HOT bool asyncio_semaphore_locked(const asyncio_semaphore *semaphore)
+{
+    return semaphore->value == 0 || semaphore->waiters != NULL || semaphore->woken != 0;
+}
+
+/* The slot is taken for the one that is woken, before it runs. */
+static inline bool asyncio__semaphore_wake_next(asyncio_semaphore *semaphore)
+{
+    asyncio__node *node = semaphore->waiters;
+    if (node == NULL)
+        return false;
+    asyncio__list_remove(&semaphore->waiters, node);
+    semaphore->value--;
+    semaphore->woken++;
+    node->wait->wake(node, NULL);
+    return true;
+}
+
+static inline asyncio_semaphore *asyncio__semaphore_awaited(asyncio_task *task)
+{
+    return (asyncio_semaphore *)task->wait.slot.object;
+}
+
+/* The turn of one that was woken, or cancelled: whether it has its slot. */
+static inline bool asyncio__semaphore_take(asyncio_semaphore *semaphore, asyncio_task *task, bool wants)
+{
+    bool taken = wants && !asyncio__wait_is(task, ASYNCIO__WAIT_LEFT);
+    if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT)) {
+        semaphore->woken--;
+        if (!taken)
+            semaphore->value++;
+    }
+    while (semaphore->value > 0 && asyncio__semaphore_wake_next(semaphore))
+        continue;
+    return taken;
+}
+static inline void asyncio__semaphore_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    bool taken = asyncio__semaphore_take(asyncio__semaphore_awaited(task), task, !asyncio__must_cancel(task));
+    if (taken)
+        *asyncio__word_of(task) = 1;
+    asyncio__step_task(task, taken ? 0 : ASYNCIO_ECANCELLED);
+}
+static inline void asyncio__semaphore_turn_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    (void)asyncio__semaphore_take(asyncio__semaphore_awaited(task), task, false);
+}
+static const asyncio__wait asyncio__semaphore_turn = {asyncio__semaphore_run, NULL, asyncio__semaphore_turn_detach,
+                                                      asyncio__turn_cancel, "about to get a Semaphore", false};
+
+static inline void asyncio__semaphore_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wait_turn(node, &asyncio__semaphore_turn);
+}
+static inline void asyncio__semaphore_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&asyncio__semaphore_awaited(task)->waiters, &task->wait.node);
+}
+static inline bool asyncio__semaphore_cancel(asyncio_task *task, asyncio_value msg)
+{
+    return asyncio__wait_leave(task, &asyncio__semaphore_awaited(task)->waiters, &asyncio__semaphore_turn, msg);
+}
+static const asyncio__wait asyncio__semaphore_wait = {NULL, asyncio__semaphore_wake, asyncio__semaphore_detach,
+                                                      asyncio__semaphore_cancel, "waiting for a Semaphore", false};
+
+/*
+ * asyncio_semaphore_acquire(semaphore) - a status: take a slot, wait for one if need be.
+ *
+ *   semaphore  not NULL
+ *   Suspends   if asyncio_semaphore_locked. First come, first served, also if slots are free.
+ *   Returns    0, value 1; ASYNCIO_ECANCELLED; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *   Source     locks.py:Semaphore.acquire
+ */
+#define asyncio_semaphore_acquire(semaphore) asyncio__semaphore_acquire(ASYNCIO__CURRENT, semaphore)
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__semaphore_acquire(asyncio_task *task,
+                                                                          asyncio_semaphore *semaphore)
+{
+    if (ASYNCIO__LIKELY(!asyncio_semaphore_locked(semaphore))) {
+        semaphore->value--;
+        return asyncio__status(0, 1);
+    }
+    return asyncio__wait_in(task, &asyncio__semaphore_wait, semaphore, &semaphore->waiters, &semaphore->loop);
+}
+
+/*
+ * asyncio_semaphore_release - give a slot back, and wake who has waited longest.
+ *
+ *   Suspends   never: who is woken runs in the next iteration
+ *   Returns    0; ASYNCIO_EVALUE if a bounded one has all its slots already, or another one INT_MAX
+ *   Source     locks.py:Semaphore.release, BoundedSemaphore.release
+ */
+static inline int asyncio_semaphore_release(asyncio_semaphore *semaphore)
+{
+    if (semaphore->value >= semaphore->bound)
+        return ASYNCIO_EVALUE;
+    semaphore->value++;
+    (void)asyncio__semaphore_wake_next(semaphore);
+    return 0;
+}
+
+/* ---- Barrier ---- */
+
+enum { ASYNCIO__BARRIER_FILLING, ASYNCIO__BARRIER_DRAINING, ASYNCIO__BARRIER_RESETTING, ASYNCIO__BARRIER_BROKEN };
+
+/*             parties are there                 the last has left
+ *     FILLING -------------------> DRAINING ---------------------> FILLING
+ *        |  reset() with somebody in it               |
+ *        +------------------------> RESETTING --------+            abort(): BROKEN, until reset()
+ */
+typedef struct asyncio_barrier {
+    asyncio_condition condition; /* its waiters wait for the state to change */
+    int parties, count;          /* count: who is in it */
+    uint8_t state;               /* ASYNCIO__BARRIER_* */
+} asyncio_barrier;
+
+/* What Barrier.wait does whenever it has the lock: at first, and after each wait. `word` is its index, or the message
+ * of its cancellation. The answer: it is over, or waits in the condition. */
+static inline asyncio_status asyncio__barrier_advance(asyncio_barrier *barrier, asyncio_task *task, bool fills, int err,
+                                                      asyncio_value word)
+{
+    bool waits = false;
+    asyncio_status status;
+    if (err == 0 && !fills) {
+        waits = barrier->state == ASYNCIO__BARRIER_DRAINING || barrier->state == ASYNCIO__BARRIER_RESETTING;
+        if (barrier->state == ASYNCIO__BARRIER_BROKEN) {
+            err = ASYNCIO_EBROKENBARRIER;
+        } else if (!waits) {
+            fills = true;
+            word = barrier->count++;
+            waits = barrier->count != barrier->parties;
+            if (!waits) {
+                barrier->state = ASYNCIO__BARRIER_DRAINING;
+                asyncio__condition_wake_all(&barrier->condition);
+            }
+        }
+    } else if (err == 0) {
+        waits = barrier->state == ASYNCIO__BARRIER_FILLING;
+        if (barrier->state == ASYNCIO__BARRIER_BROKEN || barrier->state == ASYNCIO__BARRIER_RESETTING)
+            err = ASYNCIO_EBROKENBARRIER;
+    }
+    if (waits) {
+        status = asyncio__condition_wait(task, &barrier->condition);
+        if (status.code == ASYNCIO__PENDING) {
+            asyncio__wait_set(task, fills ? ASYNCIO__WAIT_FILLS : 0);
+            return asyncio__status(ASYNCIO__PENDING, fills ? word : 0);
+        }
+        err = status.code;
+    }
+    if (fills && --barrier->count == 0) {
+        if (barrier->state == ASYNCIO__BARRIER_RESETTING || barrier->state == ASYNCIO__BARRIER_DRAINING)
+            barrier->state = ASYNCIO__BARRIER_FILLING;
+        asyncio__condition_wake_all(&barrier->condition);
+    }
+    (void)asyncio_condition_release(&barrier->condition);
+    return asyncio__status(err, err == 0 || err == ASYNCIO_ECANCELLED ? word : 0);
+}
+
+static inline asyncio_status asyncio__barrier_change(asyncio_barrier *barrier, int state)
+{
+    if (state & ASYNCIO__WAIT_ABORTS)
+        barrier->state = ASYNCIO__BARRIER_BROKEN;
+    else
+        barrier->state = barrier->count > 0 ? ASYNCIO__BARRIER_RESETTING : ASYNCIO__BARRIER_FILLING;
+    asyncio__condition_wake_all(&barrier->condition);
+    (void)asyncio_condition_release(&barrier->condition);
+    return asyncio__status(0, 0);
+}
+
+static inline void asyncio__barrier_resume(asyncio_task *task, int err)
+{
+    asyncio_barrier *barrier = (asyncio_barrier *)task->wait.slot.object;
+    asyncio_value *word = asyncio__word_of(task);
+    int state = task->future.err;
+    asyncio_status status;
+    task->wait.node.wait = NULL;
+    if (state & (ASYNCIO__WAIT_RESETS | ASYNCIO__WAIT_ABORTS))
+        status = asyncio__barrier_change(barrier, state);
+    else
+        status = asyncio__barrier_advance(barrier, task, (state & ASYNCIO__WAIT_FILLS) != 0, err, *word);
+    *word = status.value;
+    if (status.code != ASYNCIO__PENDING)
+        asyncio__step_task(task, status.code);
+}
+
+/*
+ * asyncio_barrier_init - a Barrier.
+ *
+ *   parties    how many tasks make it open: 1 or more
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_EVALUE if parties is less than 1: then it is as with 1
+ *   Source     locks.py:Barrier
+ *
+ * asyncio_barrier_parties, asyncio_barrier_n_waiting, asyncio_barrier_broken - as Python's; n_waiting is 0 while those
+ * leave who opened it.
+ */
+static inline int asyncio_barrier_init(asyncio_barrier *barrier, int parties)
+{
+    asyncio__clear(barrier, sizeof *barrier);
+    barrier->condition.resume = asyncio__barrier_resume;
+    barrier->parties = parties < 1 ? 1 : parties;
+    return parties < 1 ? ASYNCIO_EVALUE : 0;
+}
+static inline int asyncio_barrier_parties(const asyncio_barrier *barrier) { return barrier->parties; }
+static inline int asyncio_barrier_n_waiting(const asyncio_barrier *barrier)
+{
+    return barrier->state == ASYNCIO__BARRIER_FILLING ? barrier->count : 0;
+}
+static inline bool asyncio_barrier_broken(const asyncio_barrier *barrier)
+{
+    return barrier->state == ASYNCIO__BARRIER_BROKEN;
+}
+
+/* Takes the Barrier's lock, or waits for it; `state` says what for. */
+static inline asyncio_status asyncio__barrier_enter(asyncio_task *task, asyncio_barrier *barrier, int state)
+{
+    asyncio_lock *lock = &barrier->condition.own;
+    asyncio_status status;
+    if (asyncio__lock_free(lock)) {
+        lock->locked = true;
+        if (state != ASYNCIO__WAIT_ENTERS)
+            return asyncio__barrier_change(barrier, state);
+        return asyncio__barrier_advance(barrier, task, false, 0, 0);
+    }
+    status = asyncio__wait_in(task, &asyncio__relock_wait, barrier, &lock->waiters, &lock->loop);
+    if (status.code == ASYNCIO__PENDING)
+        asyncio__wait_set(task, state);
+    return status;
+}
+
+/*
+ * asyncio_barrier_wait(barrier) - a status: wait until `parties` tasks do.
+ *
+ *   barrier    not NULL
+ *   Suspends   unless it is the last of them; but for those who come while others are leaving, who wait for that first.
+ *              A cancel() may take an iteration longer than elsewhere: leaving needs the Barrier's lock.
+ *   Returns    0, value: its index, 0 for the first to come, parties - 1 for the last, who is the first to go on;
+ *              ASYNCIO_EBROKENBARRIER after abort() and, for those who waited, reset(); ASYNCIO_ECANCELLED, which frees
+ *              its place and breaks nothing; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *   Cost       O(1), the last one's O(parties)
+ *   Source     locks.py:Barrier.wait. Differs in one thing: the message of a cancel() that comes between wake-up and
+ *              turn of a task that waits in its root's FINALLY is lost.
+ *
+ * asyncio_barrier_reset(barrier), asyncio_barrier_abort(barrier) - statuses: break the waits of those in it, and take
+ * in new ones after they left; or break those of everybody until a reset().
+ *
+ *   Suspends   if another task has the Barrier's lock: never for longer than those need who were just woken
+ *   Returns    0; ASYNCIO_ECANCELLED, then nothing was done; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *   Cost       O(who waits)
+ *   Source     locks.py:Barrier.reset, abort
+ */
+#define asyncio_barrier_wait(barrier) asyncio__barrier_wait(ASYNCIO__CURRENT, barrier)
+#define asyncio_barrier_reset(barrier) asyncio__barrier_reset(ASYNCIO__CURRENT, barrier)
+#define asyncio_barrier_abort(barrier) asyncio__barrier_abort(ASYNCIO__CURRENT, barrier)
+static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_wait(asyncio_task *task, asyncio_barrier *barrier)
+{
+    return asyncio__barrier_enter(task, barrier, ASYNCIO__WAIT_ENTERS);
+}
+static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_reset(asyncio_task *task, asyncio_barrier *barrier)
+{
+    return asyncio__barrier_enter(task, barrier, ASYNCIO__WAIT_ENTERS | ASYNCIO__WAIT_RESETS);
+}
+static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_abort(asyncio_task *task, asyncio_barrier *barrier)
+{
+    return asyncio__barrier_enter(task, barrier, ASYNCIO__WAIT_ENTERS | ASYNCIO__WAIT_ABORTS);
+}
+
+/* ---- async with ---- */
+
+/*
+ * ASYNC_WITH(&self->held, asyncio_lock_held(&lock)) {body} - acquire, body, release, whatever way the body ends. The
+ * same with asyncio_condition_held and asyncio_semaphore_held; asyncio_barrier_held waits at its begin and does nothing
+ * at its end, and held.index is what `as position` is in Python.
+ *
+ *   held       an asyncio_held in the frame, one for each block that is open
+ *   Suspends   if the acquire does
+ *   Errors     acquire's or the Barrier's, before the body; the body's; release's instead of that (ASYNCIO_ERUNTIME if
+ *              the body released the lock, ASYNCIO_EVALUE from a bounded semaphore)
+ *   Source     locks.py:_ContextManagerMixin, Barrier.__aenter__
+ */
+typedef struct asyncio_held {
+    asyncio_block block;
+    void *object;
+    int index; /* of a Barrier */
+} asyncio_held;
+
+static inline void asyncio__held_init(asyncio_held *held, const asyncio_block_type *type, void *object)
+{
+    held->block.type = type;
+    held->object = object;
+    held->index = 0;
+}
+static inline void *asyncio__held_object(asyncio_block *block) { return ((asyncio_held *)(void *)block)->object; }
+static inline asyncio_status asyncio__held_over(int err, int release)
+{
+    return asyncio__status(release != 0 ? release : err, 0);
+}
+
+static inline asyncio_status asyncio__lock_enter(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
+{
+    (void)self;
+    return asyncio__lock_acquire(task, (asyncio_lock *)asyncio__held_object(block));
+}
+static inline asyncio_status asyncio__lock_exit(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err)
+{
+    (void)self, (void)task;
+    return asyncio__held_over(err, asyncio_lock_release((asyncio_lock *)asyncio__held_object(block)));
+}
+static const asyncio_block_type asyncio__lock_held_type = {asyncio__lock_enter, asyncio__lock_exit, NULL};
+#define asyncio_lock_held(lock) asyncio_lock_held_init(ASYNCIO__BLOCK, lock)
+static inline void asyncio_lock_held_init(asyncio_held *held, asyncio_lock *lock)
+{
+    asyncio__held_init(held, &asyncio__lock_held_type, lock);
+}
+#define asyncio_condition_held(condition) asyncio_condition_held_init(ASYNCIO__BLOCK, condition)
+static inline void asyncio_condition_held_init(asyncio_held *held, asyncio_condition *condition)
+{
+    asyncio__held_init(held, &asyncio__lock_held_type, asyncio__condition_lock(condition));
+}
+
+static inline asyncio_status asyncio__semaphore_enter(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
+{
+    (void)self;
+    return asyncio__semaphore_acquire(task, (asyncio_semaphore *)asyncio__held_object(block));
+}
+static inline asyncio_status asyncio__semaphore_exit(asyncio_block *block, asyncio_coro *self, asyncio_task *task,
+                                                     int err)
+{
+    (void)self, (void)task;
+    return asyncio__held_over(err, asyncio_semaphore_release((asyncio_semaphore *)asyncio__held_object(block)));
+}
+static const asyncio_block_type asyncio__semaphore_held_type = {asyncio__semaphore_enter, asyncio__semaphore_exit,
+                                                                NULL};
+#define asyncio_semaphore_held(semaphore) asyncio_semaphore_held_init(ASYNCIO__BLOCK, semaphore)
+static inline void asyncio_semaphore_held_init(asyncio_held *held, asyncio_semaphore *semaphore)
+{
+    asyncio__held_init(held, &asyncio__semaphore_held_type, semaphore);
+}
+
+static inline asyncio_status asyncio__barrier_held_enter(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
+{
+    asyncio_status status = asyncio__barrier_wait(task, (asyncio_barrier *)asyncio__held_object(block));
+    (void)self;
+    if (status.code == 0)
+        ((asyncio_held *)(void *)block)->index = (int)status.value;
+    return status;
+}
+static inline asyncio_status asyncio__barrier_held_exit(asyncio_block *block, asyncio_coro *self, asyncio_task *task,
+                                                        int err)
+{
+    (void)block, (void)self, (void)task;
+    return asyncio__status(err, 0);
+}
+static inline asyncio_status asyncio__barrier_held_resume(asyncio_block *block, asyncio_coro *self, asyncio_task *task,
+                                                          int err, int outcome)
+{
+    (void)task, (void)err;
+    if (outcome == 0)
+        ((asyncio_held *)(void *)block)->index = (int)self->value;
+    return asyncio__status(outcome, self->value);
+}
+static const asyncio_block_type asyncio__barrier_held_type = {asyncio__barrier_held_enter, asyncio__barrier_held_exit,
+                                                              asyncio__barrier_held_resume};
+#define asyncio_barrier_held(barrier) asyncio_barrier_held_init(ASYNCIO__BLOCK, barrier)
+static inline void asyncio_barrier_held_init(asyncio_held *held, asyncio_barrier *barrier)
+{
+    asyncio__held_init(held, &asyncio__barrier_held_type, barrier);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_LOCKS_H */
