@@ -57,6 +57,7 @@
 
 #include "asyncio_loop.h"
 #include "asyncio_task.h"
+#include "asyncio/scopes.h"
 #include "asyncio/taskgroups.h"
 #include "asyncio/timeouts.h"
 

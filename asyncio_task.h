@@ -302,7 +302,10 @@ static inline asyncio_value asyncio__cancel_message(asyncio_task *task)
 
 static inline void asyncio__cancel_over(asyncio_task *task)
 {
-    task->future.flags &= (uint16_t)~(ASYNCIO__MUST_CANCEL | ASYNCIO__MESSAGE);
+    unsigned over = ASYNCIO__MUST_CANCEL | ASYNCIO__MESSAGE;
+    if (task->future.flags & ASYNCIO__STICKY)
+        over = ASYNCIO__MESSAGE;
+    task->future.flags &= (uint16_t)~over;
 }
 
 /* Cancels what a task waits for. False: it cannot be cancelled any more, or waits for its turn only. */

@@ -270,8 +270,9 @@ struct asyncio_future {
 #define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
 #define ASYNCIO__WATCHED 1024u   /* run()'s shutdown waits for it */
 #define ASYNCIO__FORSAKEN 2048u  /* who listened has gone: its end takes an iteration, and its error counts as read */
-#define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
 #define ASYNCIO__CANCEL_HOOK 4096u /* it is the head of an asyncio__hooked_future */
+#define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
+#define ASYNCIO__STICKY 16384u   /* MUST_CANCEL stays when it is delivered */
 
 /* The part of a Task that stands in front of its coroutine's frame. */
 #if ASYNCIO_ALL_TASKS
@@ -396,6 +397,7 @@ typedef struct asyncio__core {
     asyncio_exception_handler default_handler;
     void (*watched)(asyncio_task *task); /* a WATCHED task is done */
     asyncio__leftover *leftovers;
+    void *scopes; /* asyncio/scopes.h */
     void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
     bool debug, closed, running;
