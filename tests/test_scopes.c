@@ -119,6 +119,7 @@ ASYNC(shielded, asyncio_cancel_scope scope, shield; int err; asyncio_time began;
         {
             ASYNC_AWAIT(asyncio_sleep(1));
             ASYNC_AWAIT(asyncio_sleep(1));
+            log_add("waited");
         }
         CHECK_EQ(asyncio_loop_time(&loop) - self->began, 2 * (long)ASYNCIO_SECONDS(1));
         ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
@@ -128,7 +129,12 @@ ASYNC(shielded, asyncio_cancel_scope scope, shield; int err; asyncio_time began;
     ASYNC_END;
 }
 
-TEST(a_shield_lets_clean_up_wait) { CHECK_EQ(RUN_CORO(NULL, shielded), 0); }
+TEST(a_shield_lets_clean_up_wait)
+{
+    log_clear();
+    CHECK_EQ(RUN_CORO(NULL, shielded), 0);
+    CHECK_LOG("waited");
+}
 
 ASYNC(cancelled_in_its_shield, asyncio_cancel_scope scope, shield; int err;)
 {
@@ -140,6 +146,7 @@ ASYNC(cancelled_in_its_shield, asyncio_cancel_scope scope, shield; int err;)
             asyncio_cancel_scope_cancel(&self->scope);
             ASYNC_AWAIT(asyncio_sleep(1));
             CHECK_EQ(asyncio_task_cancelling(asyncio_current_task()), 0);
+            log_add("waited");
         }
         ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
         CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
@@ -150,7 +157,12 @@ ASYNC(cancelled_in_its_shield, asyncio_cancel_scope scope, shield; int err;)
     ASYNC_END;
 }
 
-TEST(a_scope_cancelled_from_within_a_shield_waits_for_its_end) { CHECK_EQ(RUN_CORO(NULL, cancelled_in_its_shield), 0); }
+TEST(a_scope_cancelled_from_within_a_shield_waits_for_its_end)
+{
+    log_clear();
+    CHECK_EQ(RUN_CORO(NULL, cancelled_in_its_shield), 0);
+    CHECK_LOG("waited");
+}
 
 ASYNC(nested, asyncio_cancel_scope outer, inner; bool both; int passed; int err;)
 {
@@ -257,21 +269,36 @@ ASYNC(enters_twice, asyncio_cancel_scope scope; asyncio_try attempt;)
 
 TEST(a_scope_is_entered_once) { CHECK_EQ(RUN_CORO(NULL, enters_twice), 0); }
 
-ASYNC(two_tasks, asyncio_cancel_scope scope; asyncio_future future; struct waits_task other; struct swallows sub; int n;)
+ASYNC(tarries, asyncio_cancel_scope *scope; struct swallows sub;)
 {
     ASYNC_BEGIN;
-    asyncio_future_init(&self->future, NULL);
-    asyncio_cancel_scope_init(&self->scope);
-    asyncio_create_task(ASYNC_AT(&self->other, waits, .scope = &self->scope, .future = &self->future));
+    ASYNC_WITH(self->scope)
+        ASYNC_AWAIT(ASYNC_IN(&self->sub, swallows, .rounds = 5));
+    log_add("tarried");
+    ASYNC_END;
+}
+
+ASYNC(two_tasks, asyncio_cancel_scope theirs, mine; struct tarries_task other; struct swallows sub; int n;)
+{
+    ASYNC_BEGIN;
+    asyncio_cancel_scope_init(&self->theirs);
+    asyncio_create_task(ASYNC_AT(&self->other, tarries, .scope = &self->theirs));
     ASYNC_AWAIT(asyncio_sleep(0));
-    asyncio_cancel_scope_cancel(&self->scope);
-    ASYNC_AWAIT_INTO(self->n, ASYNC_IN(&self->sub, swallows, .rounds = 2));
+    asyncio_cancel_scope_cancel(&self->theirs);
+    ASYNC_WITH(&self->mine, asyncio_cancel_scope())
+        ASYNC_AWAIT_INTO(self->n, ASYNC_IN(&self->sub, swallows, .rounds = 2));
     CHECK_EQ(self->n, 0);
+    log_add("mine");
     ASYNC_AWAIT(ASYNC_TASK(&self->other));
     ASYNC_END;
 }
 
-TEST(a_scope_is_its_own_tasks_alone) { CHECK_EQ(RUN_CORO(NULL, two_tasks), 0); }
+TEST(a_scope_is_its_own_tasks_alone)
+{
+    log_clear();
+    CHECK_EQ(RUN_CORO(NULL, two_tasks), 0);
+    CHECK_LOG("tarried mine");
+}
 
 int main(void)
 {
