@@ -370,6 +370,7 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
         if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0) {
             err = ASYNCIO_ECANCELLED;
             future->value = asyncio__cancel_message(task);
+            flags = ASYNCIO__MESSAGE;
         }
         asyncio__cancel_over(task);
         if (future->flags & ASYNCIO__WATCHED)
@@ -380,9 +381,9 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
             asyncio__leftovers_release(future->loop, task);
     }
     if (ASYNCIO__UNLIKELY(err != 0))
-        flags = err == ASYNCIO_ECANCELLED          ? ASYNCIO__CANCELLED
-                : future->flags & ASYNCIO__FORSAKEN ? 0u
-                                                    : ASYNCIO__UNREAD;
+        flags |= err == ASYNCIO_ECANCELLED          ? ASYNCIO__CANCELLED
+                 : future->flags & ASYNCIO__FORSAKEN ? 0u
+                                                     : ASYNCIO__UNREAD;
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_remove(&asyncio__core_of(future->loop)->tasks, task);
     if (ASYNCIO__UNLIKELY(future->holds > 1 && (future->flags & (ASYNCIO__HEAP | ASYNCIO__WATCHED)))) {

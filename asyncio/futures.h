@@ -264,7 +264,7 @@ struct asyncio_future {
 #define ASYNCIO__TASK 8u         /* it is the head of a Task */
 #define ASYNCIO__HEAP 16u        /* the library allocated it and frees it */
 #define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting */
-#define ASYNCIO__MESSAGE 64u     /* that cancel()'s message lies in the wait's slot */
+#define ASYNCIO__MESSAGE 64u     /* that cancel()'s message lies in the wait's slot; done: it came at the very end */
 #define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
 #define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
 #define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
@@ -273,6 +273,7 @@ struct asyncio_future {
 #define ASYNCIO__CANCEL_HOOK 4096u /* it is the head of an asyncio__hooked_future */
 #define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
 #define ASYNCIO__STICKY 16384u   /* MUST_CANCEL stays when it is delivered */
+#define ASYNCIO__SEEN 32768u     /* came up already, while a function looks for equal ones; never set between calls */
 
 /* The part of a Task that stands in front of its coroutine's frame. */
 #if ASYNCIO_ALL_TASKS
