@@ -57,6 +57,8 @@
 
 #include "asyncio_loop.h"
 #include "asyncio_task.h"
+#include "asyncio/locks.h"
+#include "asyncio/queues.h"
 #include "asyncio/scopes.h"
 #include "asyncio/taskgroups.h"
 #include "asyncio/timeouts.h"
