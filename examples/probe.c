@@ -8,9 +8,9 @@
  *     [::1]:80       ::1        refused       0.1
  *     192.0.2.7:443  192.0.2.7  timeout     500.2
  *
- * N worker coroutines take targets from one list until it is empty. Each probe is a connect under a deadline, which is a
- * block for ASYNC_WITH (Python: `async with asyncio.timeout(...)`). Ctrl-C cancels main, and run() cancels the workers:
- * their sockets are closed by their FINALLY parts, and the table shows what was known by then.
+ * A task for every target, all in one TaskGroup; a Semaphore lets N of them probe at the same time, each under a
+ * timeout. Ctrl-C cancels main, and so the group's tasks: their sockets are closed by their FINALLY parts, and the table
+ * shows what was known by then.
  */
 #define HASH_FUNCTION HASH_FNV /* uthash's default warns with clang -Wimplicit-fallthrough */
 #include "asyncio.h"
@@ -40,7 +40,8 @@ struct target {
 };
 
 struct probe {
-    struct target *targets, *next;
+    struct target *targets;
+    asyncio_semaphore slots;
     int jobs, finished;
     double seconds;
     bool bad_input, progress;
@@ -252,55 +253,6 @@ static int read_options(struct probe *probe, int argc, char **argv)
     return optind;
 }
 
-/* ---- A deadline: what the body of ASYNC_WITH awaits is cancelled after `seconds`; that becomes ASYNCIO_ETIMEOUT ---- */
-
-struct deadline {
-    asyncio_block block;
-    double seconds;
-    asyncio_task *task;
-    asyncio_handle timer;
-    int cancelling; /* requests to cancel the task that are not ours */
-    bool expired;
-};
-
-static void deadline_expire(void *arg)
-{
-    struct deadline *deadline = (struct deadline *)arg;
-    deadline->expired = true;
-    asyncio_task_cancel(deadline->task, NULL);
-}
-
-static asyncio_status deadline_enter(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
-{
-    struct deadline *deadline = (struct deadline *)(void *)block;
-    asyncio_status status = {0, 0};
-    (void)self;
-    deadline->task = task;
-    deadline->cancelling = asyncio_task_cancelling(task);
-    status.code = asyncio_call_later(asyncio_task_get_loop(task), &deadline->timer, deadline->seconds, deadline_expire,
-                                     deadline);
-    return status;
-}
-
-static asyncio_status deadline_exit(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err)
-{
-    struct deadline *deadline = (struct deadline *)(void *)block;
-    asyncio_status status = {err, block->detail};
-    (void)self;
-    asyncio_handle_cancel(&deadline->timer);
-    if (deadline->expired && asyncio_task_uncancel(task) <= deadline->cancelling && err == ASYNCIO_ECANCELLED)
-        status.code = ASYNCIO_ETIMEOUT;
-    return status;
-}
-
-static void deadline_init(struct deadline *deadline, double seconds)
-{
-    static const asyncio_block_type type = {deadline_enter, deadline_exit, NULL};
-    memset(deadline, 0, sizeof *deadline);
-    deadline->block.type = &type;
-    deadline->seconds = seconds;
-}
-
 /* ---- Probing ---- */
 
 /* A socket for an address, non-blocking; -1 and errno. */
@@ -329,11 +281,10 @@ ASYNC(connect_to, const struct addrinfo *address; int fd;)
 }
 
 /* Tries the addresses of a target until one is open. Raises the error of the last one, or ASYNCIO_ETIMEOUT. */
-ASYNC(connect_to_any, struct target *target; double seconds; struct deadline deadline; struct connect_to sub; int err;)
+ASYNC(connect_to_any, struct target *target; double seconds; asyncio_timeout limit; struct connect_to sub; int err;)
 {
     ASYNC_BEGIN;
-    deadline_init(&self->deadline, self->seconds);
-    ASYNC_WITH(&self->deadline) {
+    ASYNC_WITH(&self->limit, asyncio_timeout(self->seconds)) {
         self->target->tried = self->target->addresses;
         for (;;) {
             ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, connect_to, .address = self->target->tried));
@@ -347,29 +298,6 @@ ASYNC(connect_to_any, struct target *target; double seconds; struct deadline dea
     ASYNC_END;
 }
 
-/* Notes the outcome in the target. Raises nothing but a cancellation from outside. */
-ASYNC(probe_one, struct target *target; double seconds; asyncio_time start; struct connect_to_any sub; int err;)
-{
-    ASYNC_BEGIN;
-    self->start = asyncio_loop_time(asyncio_get_running_loop());
-    ASYNC_CATCH(self->err,
-                ASYNC_IN(&self->sub, connect_to_any, .target = self->target, .seconds = self->seconds));
-    self->target->outcome = self->err;
-    self->target->ms = (double)(asyncio_loop_time(asyncio_get_running_loop()) - self->start) * 1000.0 /
-                       (double)ASYNCIO_TICKS_PER_SECOND;
-    ASYNC_END;
-}
-
-/* The next target that has an address, or NULL. */
-static struct target *take_target(struct probe *probe)
-{
-    struct target *target = probe->next;
-    while (target != NULL && target->addresses == NULL)
-        target = (struct target *)target->hh.next;
-    probe->next = target != NULL ? (struct target *)target->hh.next : NULL;
-    return target;
-}
-
 static void show_progress(struct probe *probe)
 {
     probe->finished++;
@@ -377,26 +305,37 @@ static void show_progress(struct probe *probe)
         fprintf(stderr, "\rprobed %d of %u", probe->finished, HASH_COUNT(probe->targets));
 }
 
-ASYNC(worker, struct probe *probe; struct target *target; struct probe_one sub;)
+/* Waits for its turn, and notes the outcome in the target. Raises nothing but a cancellation from outside. */
+ASYNC(probe_one, struct probe *probe; struct target *target; asyncio_held slot; asyncio_time start;
+      struct connect_to_any sub; int err;)
 {
     ASYNC_BEGIN;
-    while ((self->target = take_target(self->probe)) != NULL) {
-        ASYNC_AWAIT(ASYNC_IN(&self->sub, probe_one, .target = self->target, .seconds = self->probe->seconds));
+    ASYNC_WITH(&self->slot, asyncio_semaphore_held(&self->probe->slots)) {
+        self->start = asyncio_loop_time(asyncio_get_running_loop());
+        ASYNC_CATCH(self->err, ASYNC_IN(&self->sub, connect_to_any, .target = self->target,
+                                        .seconds = self->probe->seconds));
+        self->target->outcome = self->err;
+        self->target->ms =
+            asyncio_to_seconds(asyncio_loop_time(asyncio_get_running_loop()) - self->start) * 1000.0;
         show_progress(self->probe);
     }
     ASYNC_END;
 }
 
-ASYNC(probe_all, struct probe *probe; asyncio_task *workers[MAX_JOBS]; int i;)
+ASYNC(probe_all, struct probe *probe; struct target *target; asyncio_taskgroup group;)
 {
     ASYNC_BEGIN;
-    for (self->i = 0; self->i < self->probe->jobs; self->i++)
-        asyncio_create_task(ASYNC_NEW(worker, .probe = self->probe), .into = &self->workers[self->i]);
-    for (self->i = 0; self->i < self->probe->jobs; self->i++)
-        ASYNC_AWAIT(self->workers[self->i]);
-    ASYNC_FINALLY;
-    for (self->i = 0; self->i < self->probe->jobs; self->i++)
-        asyncio_task_release(self->workers[self->i]);
+    ASYNC_WITH(&self->group, asyncio_taskgroup()) {
+        for (self->target = self->probe->targets; self->target != NULL;
+             self->target = (struct target *)self->target->hh.next) {
+            int err = 0;
+            if (self->target->addresses != NULL)
+                err = asyncio_taskgroup_create_task(
+                    &self->group, ASYNC_NEW(probe_one, .probe = self->probe, .target = self->target));
+            if (err != 0)
+                ASYNC_RAISE(err);
+        }
+    }
     ASYNC_END;
 }
 
@@ -481,7 +420,7 @@ static void free_targets(struct probe *probe)
 
 /* ---- The program ---- */
 
-/* Every worker has one socket open. A limit that cannot be raised shows in the table. */
+/* Every probe has one socket open. A limit that cannot be raised shows in the table. */
 static void allow_descriptors(int count)
 {
     struct rlimit limit;
@@ -506,14 +445,15 @@ static int exit_status(const struct probe *probe, int err)
 
 int main(int argc, char **argv)
 {
-    struct probe probe = {NULL, NULL, 50, 0, 3, false, false};
-    int first = read_options(&probe, argc, argv);
-    int err, status;
+    struct probe probe;
+    int first, err, status;
+    memset(&probe, 0, sizeof probe);
+    probe.jobs = 50;
+    probe.seconds = 3;
+    first = read_options(&probe, argc, argv);
     read_targets(&probe, argv + first, argc - first);
-    probe.next = probe.targets;
     probe.progress = isatty(STDERR_FILENO);
-    if (probe.jobs > (int)HASH_COUNT(probe.targets))
-        probe.jobs = (int)HASH_COUNT(probe.targets);
+    (void)asyncio_semaphore_init(&probe.slots, probe.jobs);
     allow_descriptors(probe.jobs + 16);
     err = asyncio_run(ASYNC_NEW(probe_all, .probe = &probe), .quiet = true);
     if (probe.progress)
