@@ -1,0 +1,141 @@
+// The programs of tests/programs on CPython 3.14: pyodide, that is CPython in WebAssembly, loaded once in each process.
+//
+//     node oracle.mjs trace FILE                             prints the trace of a file of programs
+//     node oracle.mjs record FILE.prog...                    writes FILE.trace beside each
+//     node oracle.mjs compare INTERPRETER COUNT SEED JOBS    random programs from this seed on, by both: differences are
+//                                                            made small and stored in the directory differences/
+//     node oracle.mjs coverage COUNT SEED                    how often each statement of random programs has which outcome
+//
+// It works where `npm install pyodide@314` has put node_modules. INTERPRETER takes a file and prints its trace.
+import { createRequire } from "node:module";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+
+const BATCH = 250;
+
+async function loadPython() {
+    const pyodide = dirname(createRequire(process.cwd() + "/").resolve("pyodide/package.json"));
+    const { loadPyodide } = await import(pathToFileURL(join(pyodide, "pyodide.mjs")));
+    const python = await loadPyodide({ stdout: (line) => console.log(line), stderr: (line) => console.error(line) });
+    for (const name of ["vloop.py", "det.py", "interpret.py", "generate.py"])
+        python.FS.writeFile(name, readFileSync(new URL(name, import.meta.url)));
+    return python.runPython(`
+import asyncio, sys
+sys.path.insert(0, '.')
+asyncio._set_running_loop(None)  # that of the surroundings
+import generate, interpret
+
+def shrink(text, fails):
+    def valid_and_fails(text):
+        try:
+            for name, lines in interpret.programs(text):
+                interpret.Program(name, lines).close()
+        except (interpret.InvalidProgram, TypeError, ValueError, IndexError):
+            return False
+        return fails(text)
+    return generate.shrink(text, valid_and_fails)
+
+{'traces': interpret.traces, 'generate': generate.generate, 'shrink': shrink, 'coverage': interpret.coverage}
+`).toJs({ dict_converter: Object.fromEntries });
+}
+
+// Into one string for each program, from its line `program` on.
+const split = (text) => text.split(/^(?=program )/m);
+
+// The trace by the other interpreter; what it says when it fails is a part of it.
+function other(interpreter, text) {
+    const file = join("differences", `current-${process.pid}-${workerData.first}.prog`);
+    writeFileSync(file, text);
+    const result = spawnSync(interpreter, [file], { timeout: 120000, maxBuffer: 1 << 30, encoding: "utf8" });
+    return result.status === 0 ? result.stdout : `${result.stdout}${result.stderr}failed: ${result.status ?? result.signal}\n`;
+}
+
+async function compare({ interpreter, count, first, step }) {
+    const python = await loadPython();
+    mkdirSync("differences", { recursive: true });
+    let differences = 0;
+    for (let at = first; at < count.end; at += step) {
+        const text = python.generate(at, Math.min(BATCH, count.end - at));
+        const programs = split(text);
+        const expected = split(python.traces(text));
+        const got = split(other(interpreter, text));
+        for (let i = 0; i < programs.length && differences < 20; i++) {
+            if (expected[i] === got[i])
+                continue;
+            const differs = (text) => python.traces(text) !== other(interpreter, text);
+            if (!differs(programs[i])) // it was a crash before it
+                continue;
+            differences++;
+            const name = join("differences", /^program (\S+)/.exec(programs[i])[1]);
+            const small = python.shrink(programs[i], differs);
+            writeFileSync(name + ".prog", small);
+            writeFileSync(name + ".trace", python.traces(small));
+            writeFileSync(name + ".got", other(interpreter, small));
+            console.log(`differs: ${process.cwd()}/${name}.prog\n${small}`);
+        }
+        parentPort.postMessage({ done: programs.length, differences });
+        if (differences >= 20)
+            return;
+    }
+}
+
+const modes = {
+    async trace({ files: [file] }) {
+        process.stdout.write((await loadPython()).traces(readFileSync(file, "utf8")));
+    },
+    async record({ files }) {
+        const python = await loadPython();
+        for (const file of files)
+            writeFileSync(file.replace(/\.prog$/, "") + ".trace", python.traces(readFileSync(file, "utf8")));
+    },
+    async coverage({ files: [count, seed] }) {
+        const python = await loadPython();
+        let text = "";
+        for (let at = +seed; at < +seed + +count; at += BATCH) {
+            const programs = python.generate(at, Math.min(BATCH, +seed + +count - at));
+            text += python.traces(programs);
+        }
+        process.stdout.write(python.coverage(text));
+    },
+    compare,
+};
+
+// In a thread because a thread can have a stack that is large enough for calls as deep as the language allows.
+const start = (data) => new Worker(fileURLToPath(import.meta.url), { workerData: data, resourceLimits: { stackSizeMb: 64 } });
+
+function compareAll(interpreter, count, seed, jobs) {
+    let done = 0, last = Date.now();
+    const differences = new Array(jobs).fill(0);
+    const total = () => differences.reduce((sum, one) => sum + one, 0);
+    for (let job = 0; job < jobs; job++) {
+        const worker = start({ mode: "compare", interpreter, count: { end: seed + count }, first: seed + job * BATCH,
+                               step: jobs * BATCH });
+        worker.on("message", (message) => {
+            done += message.done;
+            differences[job] = message.differences;
+            if (Date.now() - last > 10000) {
+                console.log(`${done} programs, ${total()} differences`);
+                last = Date.now();
+            }
+        });
+        worker.on("error", (error) => { throw error; });
+    }
+    process.on("exit", (code) => {
+        console.log(`${done} programs from seed ${seed} on, ${total()} differences`);
+        if (code === 0 && (total() > 0 || done < count))
+            process.exitCode = 1;
+    });
+}
+
+if (isMainThread) {
+    const [mode, ...words] = process.argv.slice(2);
+    if (mode === "compare")
+        compareAll(words[0], +words[1], +words[2], +words[3] || 1);
+    else
+        start({ mode, files: words }).on("error", (error) => { throw error; });
+} else {
+    await modes[workerData.mode](workerData);
+}
