@@ -7,6 +7,9 @@ CFLAGS = -g
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 PREFIX = /usr/local
 JOBS = 2
+# Of `make oracle`: how many programs, and the first one's seed.
+N = 20000
+SEED = $(shell date +%s)00000
 export CC CXX JOBS
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wimplicit-fallthrough -Werror
@@ -18,7 +21,8 @@ EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc
 # Without -j from outside, what `make test` builds is built by $(JOBS) at once.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help run examples test programs matrix sanitize bench install clean setup setup-test setup-matrix FORCE
+.PHONY: help run examples test programs matrix sanitize oracle traces bench install clean setup setup-test setup-matrix \
+    setup-oracle FORCE
 .DEFAULT_GOAL = help
 
 help: ## this list
@@ -51,6 +55,12 @@ matrix: setup-matrix ## every test by every compiler, language and option (some 
 sanitize: setup-matrix ## every test with ASan and UBSan, TSan, MSan and valgrind
 	prove -v tests/matrix.sh :: sanitizers
 
+oracle: build/oracle/interpret | setup-oracle ## compare N=20000 random programs, from SEED= on, with CPython (some minutes)
+	cd build/oracle && node ../../tests/oracle/oracle.mjs compare ./interpret $(N) $(SEED) $(JOBS)
+
+traces: | setup-oracle ## record again what CPython does with tests/programs
+	cd build/oracle && node ../../tests/oracle/oracle.mjs record $(abspath $(wildcard tests/programs/*.prog))
+
 bench: setup ## measure, next to the same work written by hand
 	bench/run.sh
 
@@ -77,6 +87,8 @@ setup-test:
 	@tests/setup.sh test
 setup-matrix:
 	@tests/setup.sh test matrix
+setup-oracle:
+	@tests/setup.sh test oracle
 
 build/tests/%: tests/%.c $(HEADERS) $(wildcard tests/*.h) build/flags | setup-test
 	@mkdir -p $(@D)
@@ -97,6 +109,10 @@ build/examples/%: examples/%.cc $(HEADERS) $(wildcard examples/*.h) build/flags 
 build/examples/%: examples/%/*.c $(HEADERS) $(wildcard examples/*/*.h) build/flags | setup
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O2 $(CFLAGS) $(filter %.c,$^) -o $@ -pthread
+
+build/oracle/interpret: tests/oracle/interpret.c $(HEADERS) build/flags | setup
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -O2 $(CFLAGS) $< -o $@ -pthread
 
 # The same program twice: both units in C, and one of them in C++.
 build/tests/multi_tu_c build/tests/multi_tu_cxx: $(wildcard tests/multi_tu/*) $(HEADERS) tests/tap.h build/flags | setup-test

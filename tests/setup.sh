@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what `make run`, `make test` or `make matrix` needs and this machine lacks: tests/setup.sh run|test|matrix...
+# Installs what `make run`, `make test`, `make matrix` or `make oracle` needs and this machine lacks:
+# tests/setup.sh run|test|matrix|oracle...
 # Looks for abilities, not for packages; with nothing missing it says nothing and touches no network.
 set -u
 
@@ -35,8 +36,12 @@ for purpose in "${@:-run}"; do
         need perl runs prove
         need pkg-config runs pkg-config
         ;;
+    oracle)
+        need nodejs runs node
+        need npm runs npm
+        ;;
     *)
-        echo "usage: tests/setup.sh run|test|matrix" >&2
+        echo "usage: tests/setup.sh run|test|matrix|oracle" >&2
         exit 2
         ;;
     esac
@@ -52,8 +57,20 @@ for purpose in "${@:-run}"; do
     need gcc-arm-none-eabi runs arm-none-eabi-gcc
 done
 
+# CPython 3.14 for Node.js, in build/ and nowhere else.
+pyodide() {
+    case " $* " in *' oracle '*) ;; *) return 0 ;; esac
+    [ -d build/oracle/node_modules/pyodide ] && return 0
+    mkdir -p build/oracle
+    echo 'Installing pyodide@314' >&2
+    npm install --silent --no-audit --no-fund --prefix build/oracle pyodide@314 >&2
+}
+
 missing=$(echo $missing | tr ' ' '\n' | sort -u | tr '\n' ' ')
-[ -n "${missing% }" ] || exit 0
+if [ -z "${missing% }" ]; then
+    pyodide "$@"
+    exit
+fi
 
 if ! command -v apt-get >/dev/null 2>&1; then
     echo "Missing here (by Debian's package names): ${missing% }" >&2
@@ -77,3 +94,4 @@ $get install --no-install-recommends $missing </dev/null >/dev/null 2>&1 ||
     echo "apt-get could not install: ${missing% }" >&2
     exit 1
 }
+pyodide "$@"
