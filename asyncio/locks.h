@@ -73,10 +73,7 @@ extern "C" {
 #define ASYNCIO__WAIT_CANCELLED 1 /* the outcome will be ASYNCIO_ECANCELLED, with the leaf's value as its message */
 #define ASYNCIO__WAIT_LEFT 2      /* in the ready list because it was cancelled, not because it was woken */
 #define ASYNCIO__WAIT_AHEAD 4     /* ... when nobody waited before it: the lock counts those */
-#define ASYNCIO__WAIT_ENTERS 8    /* for a Barrier's lock: nothing has begun, a cancel just leaves */
-#define ASYNCIO__WAIT_RESETS 16   /* ... to reset the Barrier */
-#define ASYNCIO__WAIT_ABORTS 32   /* ... to abort it */
-#define ASYNCIO__WAIT_FILLS 64    /* counted in the Barrier; the leaf's value is its index */
+#define ASYNCIO__WAIT_FILLS 8     /* counted in the Barrier; the leaf's value is its index until it is cancelled */
 
 static inline bool asyncio__wait_is(const asyncio_task *task, int state) { return (task->future.err & state) != 0; }
 static inline void asyncio__wait_set(asyncio_task *task, int state) { task->future.err = (int16_t)state; }
@@ -113,6 +110,26 @@ static inline void asyncio__wait_turn(asyncio__node *node, const asyncio__wait *
 {
     node->wait = turn;
     asyncio__ready_push(asyncio__core_of(asyncio__node_task(node)->future.loop), node);
+}
+
+/* Wakes who has waited longest in a list, or everybody. */
+static inline bool asyncio__wake_next(asyncio__node **waiters)
+{
+    asyncio__node *node = *waiters;
+    if (node == NULL)
+        return false;
+    asyncio__list_remove(waiters, node);
+    node->wait->wake(node, NULL);
+    return true;
+}
+static inline void asyncio__wake_all(asyncio__node **waiters)
+{
+    asyncio__node *node = *waiters, *next;
+    *waiters = NULL;
+    for (; node != NULL; node = next) {
+        next = node->next;
+        node->wait->wake(node, NULL);
+    }
 }
 
 /* A cancelled task leaves the list that it waits in; its turn is to come. */
@@ -178,12 +195,8 @@ ASYNCIO__HOT bool asyncio__lock_free(const asyncio_lock *lock)
 
 static inline void asyncio__lock_wake_first(asyncio_lock *lock)
 {
-    asyncio__node *node = lock->waiters;
-    if (node == NULL || lock->woken || lock->ahead != 0)
-        return;
-    asyncio__list_remove(&lock->waiters, node);
-    lock->woken = true;
-    node->wait->wake(node, NULL);
+    if (!lock->woken && lock->ahead == 0)
+        lock->woken = asyncio__wake_next(&lock->waiters);
 }
 
 static inline bool asyncio__lock_leave(asyncio_lock *lock, asyncio_task *task, const asyncio__wait *turn,
@@ -317,14 +330,8 @@ static const asyncio__wait asyncio__event_wait_kind = {NULL, asyncio__event_wake
 static inline void asyncio_event_init(asyncio_event *event) { asyncio__clear(event, sizeof *event); }
 static inline void asyncio_event_set(asyncio_event *event)
 {
-    asyncio__node *node = event->waiters;
     event->set = true;
-    event->waiters = NULL;
-    while (node != NULL) {
-        asyncio__node *next = node->next;
-        node->wait->wake(node, NULL);
-        node = next;
-    }
+    asyncio__wake_all(&event->waiters);
 }
 static inline void asyncio_event_clear(asyncio_event *event) { event->set = false; }
 static inline bool asyncio_event_is_set(const asyncio_event *event) { return event->set; }
@@ -352,7 +359,6 @@ typedef struct asyncio_condition {
     asyncio_lock *lock; /* NULL: its own */
     asyncio__node *waiters;
     asyncio_loop *loop;
-    void (*resume)(asyncio_task *task, int err); /* a Barrier's: a wait is over; NULL: the coroutine goes on */
     asyncio_lock own;
 } asyncio_condition;
 
@@ -391,20 +397,6 @@ static inline bool asyncio_condition_locked(const asyncio_condition *condition)
     return condition->lock != NULL ? condition->lock->locked : condition->own.locked;
 }
 
-static inline void asyncio__condition_wake(asyncio_condition *condition, int n)
-{
-    asyncio__node *node;
-    for (; n > 0 && (node = condition->waiters) != NULL; n--) {
-        asyncio__list_remove(&condition->waiters, node);
-        node->wait->wake(node, NULL);
-    }
-}
-static inline void asyncio__condition_wake_all(asyncio_condition *condition)
-{
-    while (condition->waiters != NULL)
-        asyncio__condition_wake(condition, 1);
-}
-
 /*
  * asyncio_condition_notify, asyncio_condition_notify_all - wake the first n of those who wait, or all.
  *
@@ -418,14 +410,15 @@ static inline int asyncio_condition_notify(asyncio_condition *condition, int n)
 {
     if (!asyncio_condition_locked(condition))
         return ASYNCIO_ERUNTIME;
-    asyncio__condition_wake(condition, n);
+    while (n-- > 0 && asyncio__wake_next(&condition->waiters))
+        continue;
     return 0;
 }
 static inline int asyncio_condition_notify_all(asyncio_condition *condition)
 {
     if (!asyncio_condition_locked(condition))
         return ASYNCIO_ERUNTIME;
-    asyncio__condition_wake_all(condition);
+    asyncio__wake_all(&condition->waiters);
     return 0;
 }
 
@@ -443,12 +436,8 @@ static inline void asyncio__condition_over(asyncio_condition *condition, asyncio
     else if (err != 0)
         *word = 0;
     if (err != 0)
-        asyncio__condition_wake(condition, 1);
-    if (condition->resume != NULL) {
-        condition->resume(task, err);
-        return;
-    }
-    if (err == 0)
+        (void)asyncio__wake_next(&condition->waiters);
+    else
         *word = 1;
     asyncio__step_task(task, err);
 }
@@ -459,23 +448,12 @@ static inline void asyncio__relock_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_condition *condition = asyncio__condition_awaited(task);
-    bool taken = asyncio__lock_take(asyncio__condition_lock(condition), task);
-    if (asyncio__wait_is(task, ASYNCIO__WAIT_ENTERS)) {
-        if (taken) {
-            condition->resume(task, 0);
-            return;
-        }
-        if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
-            *asyncio__word_of(task) = asyncio__cancel_message(task);
-        asyncio__step_task(task, ASYNCIO_ECANCELLED);
-        return;
-    }
-    if (taken) {
+    if (asyncio__lock_take(asyncio__condition_lock(condition), task)) {
         asyncio__condition_over(condition, task, 0);
-        return;
+    } else {
+        asyncio__turn_absorb(task);
+        asyncio__condition_relock(condition, task);
     }
-    asyncio__turn_absorb(task);
-    asyncio__condition_relock(condition, task);
 }
 static inline void asyncio__relock_turn_detach(asyncio_task *task)
 {
@@ -529,7 +507,7 @@ static inline void asyncio__condition_turn_detach(asyncio_task *task)
 {
     asyncio__ready_detach(task);
     if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
-        asyncio__condition_wake(asyncio__condition_awaited(task), 1);
+        (void)asyncio__wake_next(&asyncio__condition_awaited(task)->waiters);
 }
 static const asyncio__wait asyncio__condition_turn = {asyncio__condition_run, NULL, asyncio__condition_turn_detach,
                                                       asyncio__turn_cancel, "notified by a Condition", false};
@@ -548,8 +526,7 @@ static inline bool asyncio__condition_cancel(asyncio_task *task, asyncio_value m
     return asyncio__wait_leave(task, &asyncio__condition_awaited(task)->waiters, &asyncio__condition_turn, msg);
 }
 static const asyncio__wait asyncio__condition_wait_kind = {NULL, asyncio__condition_woken, asyncio__condition_detach,
-                                                           asyncio__condition_cancel,
-                                                           "waiting for a Condition or in a Barrier", false};
+                                                           asyncio__condition_cancel, "waiting for a Condition", false};
 
 /*
  * asyncio_condition_wait(condition) - a status: release the lock, wait to be notified, take the lock again.
@@ -675,13 +652,10 @@ ASYNCIO__HOT bool asyncio_semaphore_locked(const asyncio_semaphore *semaphore)
 /* The slot is taken for the one that is woken, before it runs. */
 static inline bool asyncio__semaphore_wake_next(asyncio_semaphore *semaphore)
 {
-    asyncio__node *node = semaphore->waiters;
-    if (node == NULL)
+    if (!asyncio__wake_next(&semaphore->waiters))
         return false;
-    asyncio__list_remove(&semaphore->waiters, node);
     semaphore->value--;
     semaphore->woken++;
-    node->wait->wake(node, NULL);
     return true;
 }
 
@@ -774,24 +748,87 @@ static inline int asyncio_semaphore_release(asyncio_semaphore *semaphore)
 
 enum { ASYNCIO__BARRIER_FILLING, ASYNCIO__BARRIER_DRAINING, ASYNCIO__BARRIER_RESETTING, ASYNCIO__BARRIER_BROKEN };
 
-/*             parties are there                 the last has left
- *     FILLING -------------------> DRAINING ---------------------> FILLING
- *        |  reset() with somebody in it               |
- *        +------------------------> RESETTING --------+            abort(): BROKEN, until reset()
- */
+/*             parties are in it                  the last has left
+ *     FILLING -------------------> DRAINING ------------------------> FILLING      abort() from anywhere: BROKEN,
+ *        |  reset() while some are in it                 |                         until reset()
+ *        +-----------------------> RESETTING ------------+
+ *
+ * CPython's has a Condition for its waiters. Its lock is never held across an await, so there is nothing to wait for
+ * and none here; what else a Condition does is the same: an error passes the wake-up on. */
 typedef struct asyncio_barrier {
-    asyncio_condition condition; /* its waiters wait for the state to change */
-    int parties, count;          /* count: who is in it */
-    uint8_t state;               /* ASYNCIO__BARRIER_* */
+    asyncio__node *waiters; /* those in it, and those who wait until others have left */
+    asyncio_loop *loop;
+    int parties, count; /* count: who is in it */
+    uint8_t state;      /* ASYNCIO__BARRIER_* */
 } asyncio_barrier;
 
-/* What Barrier.wait does whenever it has the lock: at first, and after each wait. `word` is its index, or the message
- * of its cancellation. The answer: it is over, or waits in the condition. */
+static inline asyncio_status asyncio__barrier_advance(asyncio_barrier *barrier, asyncio_task *task, bool fills, int err,
+                                                      asyncio_value word);
+static inline asyncio_barrier *asyncio__barrier_awaited(asyncio_task *task)
+{
+    return (asyncio_barrier *)task->wait.slot.object;
+}
+static inline void asyncio__barrier_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    asyncio_barrier *barrier = asyncio__barrier_awaited(task);
+    asyncio_value *word = asyncio__word_of(task);
+    asyncio_status status;
+    int err;
+    asyncio__turn_absorb(task);
+    err = asyncio__wait_is(task, ASYNCIO__WAIT_CANCELLED) ? ASYNCIO_ECANCELLED : 0;
+    if (err != 0)
+        (void)asyncio__wake_next(&barrier->waiters);
+    node->wait = NULL;
+    status = asyncio__barrier_advance(barrier, task, asyncio__wait_is(task, ASYNCIO__WAIT_FILLS), err, *word);
+    *word = status.value;
+    if (status.code != ASYNCIO__PENDING)
+        asyncio__step_task(task, status.code);
+}
+
+/* Who is in it counts, also if it is gone. */
+static inline void asyncio__barrier_exit(asyncio_barrier *barrier)
+{
+    if (--barrier->count != 0)
+        return;
+    if (barrier->state == ASYNCIO__BARRIER_RESETTING || barrier->state == ASYNCIO__BARRIER_DRAINING)
+        barrier->state = ASYNCIO__BARRIER_FILLING;
+    asyncio__wake_all(&barrier->waiters);
+}
+static inline void asyncio__barrier_turn_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    (void)asyncio__wake_next(&asyncio__barrier_awaited(task)->waiters);
+    if (asyncio__wait_is(task, ASYNCIO__WAIT_FILLS))
+        asyncio__barrier_exit(asyncio__barrier_awaited(task));
+}
+static const asyncio__wait asyncio__barrier_turn = {asyncio__barrier_run, NULL, asyncio__barrier_turn_detach,
+                                                    asyncio__turn_cancel, "about to leave a Barrier", false};
+
+static inline void asyncio__barrier_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wait_turn(node, &asyncio__barrier_turn);
+}
+static inline void asyncio__barrier_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&asyncio__barrier_awaited(task)->waiters, &task->wait.node);
+    if (asyncio__wait_is(task, ASYNCIO__WAIT_FILLS))
+        asyncio__barrier_exit(asyncio__barrier_awaited(task));
+}
+static inline bool asyncio__barrier_cancel(asyncio_task *task, asyncio_value msg)
+{
+    return asyncio__wait_leave(task, &asyncio__barrier_awaited(task)->waiters, &asyncio__barrier_turn, msg);
+}
+static const asyncio__wait asyncio__barrier_wait_kind = {NULL, asyncio__barrier_wake, asyncio__barrier_detach,
+                                                         asyncio__barrier_cancel, "waiting in a Barrier", false};
+
+/* What Barrier.wait does at first, and after each wait. `word` is its index, or the message of its cancellation. The
+ * answer: it is over, or waits. */
 static inline asyncio_status asyncio__barrier_advance(asyncio_barrier *barrier, asyncio_task *task, bool fills, int err,
                                                       asyncio_value word)
 {
     bool waits = false;
-    asyncio_status status;
     if (err == 0 && !fills) {
         waits = barrier->state == ASYNCIO__BARRIER_DRAINING || barrier->state == ASYNCIO__BARRIER_RESETTING;
         if (barrier->state == ASYNCIO__BARRIER_BROKEN) {
@@ -802,7 +839,7 @@ static inline asyncio_status asyncio__barrier_advance(asyncio_barrier *barrier, 
             waits = barrier->count != barrier->parties;
             if (!waits) {
                 barrier->state = ASYNCIO__BARRIER_DRAINING;
-                asyncio__condition_wake_all(&barrier->condition);
+                asyncio__wake_all(&barrier->waiters);
             }
         }
     } else if (err == 0) {
@@ -811,47 +848,18 @@ static inline asyncio_status asyncio__barrier_advance(asyncio_barrier *barrier, 
             err = ASYNCIO_EBROKENBARRIER;
     }
     if (waits) {
-        status = asyncio__condition_wait(task, &barrier->condition);
+        asyncio_status status = asyncio__wait_in(task, &asyncio__barrier_wait_kind, barrier, &barrier->waiters,
+                                                 &barrier->loop);
         if (status.code == ASYNCIO__PENDING) {
             asyncio__wait_set(task, fills ? ASYNCIO__WAIT_FILLS : 0);
-            return asyncio__status(ASYNCIO__PENDING, fills ? word : 0);
+            status.value = word;
+            return status;
         }
         err = status.code;
     }
-    if (fills && --barrier->count == 0) {
-        if (barrier->state == ASYNCIO__BARRIER_RESETTING || barrier->state == ASYNCIO__BARRIER_DRAINING)
-            barrier->state = ASYNCIO__BARRIER_FILLING;
-        asyncio__condition_wake_all(&barrier->condition);
-    }
-    (void)asyncio_condition_release(&barrier->condition);
+    if (fills)
+        asyncio__barrier_exit(barrier);
     return asyncio__status(err, err == 0 || err == ASYNCIO_ECANCELLED ? word : 0);
-}
-
-static inline asyncio_status asyncio__barrier_change(asyncio_barrier *barrier, int state)
-{
-    if (state & ASYNCIO__WAIT_ABORTS)
-        barrier->state = ASYNCIO__BARRIER_BROKEN;
-    else
-        barrier->state = barrier->count > 0 ? ASYNCIO__BARRIER_RESETTING : ASYNCIO__BARRIER_FILLING;
-    asyncio__condition_wake_all(&barrier->condition);
-    (void)asyncio_condition_release(&barrier->condition);
-    return asyncio__status(0, 0);
-}
-
-static inline void asyncio__barrier_resume(asyncio_task *task, int err)
-{
-    asyncio_barrier *barrier = (asyncio_barrier *)task->wait.slot.object;
-    asyncio_value *word = asyncio__word_of(task);
-    int state = task->future.err;
-    asyncio_status status;
-    task->wait.node.wait = NULL;
-    if (state & (ASYNCIO__WAIT_RESETS | ASYNCIO__WAIT_ABORTS))
-        status = asyncio__barrier_change(barrier, state);
-    else
-        status = asyncio__barrier_advance(barrier, task, (state & ASYNCIO__WAIT_FILLS) != 0, err, *word);
-    *word = status.value;
-    if (status.code != ASYNCIO__PENDING)
-        asyncio__step_task(task, status.code);
 }
 
 /*
@@ -868,7 +876,6 @@ static inline void asyncio__barrier_resume(asyncio_task *task, int err)
 static inline int asyncio_barrier_init(asyncio_barrier *barrier, int parties)
 {
     asyncio__clear(barrier, sizeof *barrier);
-    barrier->condition.resume = asyncio__barrier_resume;
     barrier->parties = parties < 1 ? 1 : parties;
     return parties < 1 ? ASYNCIO_EVALUE : 0;
 }
@@ -882,58 +889,44 @@ static inline bool asyncio_barrier_broken(const asyncio_barrier *barrier)
     return barrier->state == ASYNCIO__BARRIER_BROKEN;
 }
 
-/* Takes the Barrier's lock, or waits for it; `state` says what for. */
-static inline asyncio_status asyncio__barrier_enter(asyncio_task *task, asyncio_barrier *barrier, int state)
-{
-    asyncio_lock *lock = &barrier->condition.own;
-    asyncio_status status;
-    if (asyncio__lock_free(lock)) {
-        lock->locked = true;
-        if (state != ASYNCIO__WAIT_ENTERS)
-            return asyncio__barrier_change(barrier, state);
-        return asyncio__barrier_advance(barrier, task, false, 0, 0);
-    }
-    status = asyncio__wait_in(task, &asyncio__relock_wait, barrier, &lock->waiters, &lock->loop);
-    if (status.code == ASYNCIO__PENDING)
-        asyncio__wait_set(task, state);
-    return status;
-}
-
 /*
  * asyncio_barrier_wait(barrier) - a status: wait until `parties` tasks do.
  *
  *   barrier    not NULL
- *   Suspends   unless it is the last of them; but for those who come while others are leaving, who wait for that first.
- *              A cancel() may take an iteration longer than elsewhere: leaving needs the Barrier's lock.
+ *   Suspends   unless it is the last of them; who comes while others are leaving waits for that first
  *   Returns    0, value: its index, 0 for the first to come, parties - 1 for the last, who is the first to go on;
- *              ASYNCIO_EBROKENBARRIER after abort() and, for those who waited, reset(); ASYNCIO_ECANCELLED, which frees
- *              its place and breaks nothing; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *              ASYNCIO_EBROKENBARRIER after abort() and, for those who were in it, reset(); ASYNCIO_ECANCELLED, which
+ *              frees its place and breaks nothing; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
  *   Cost       O(1), the last one's O(parties)
  *   Source     locks.py:Barrier.wait. Differs in one thing: the message of a cancel() that comes between wake-up and
  *              turn of a task that waits in its root's FINALLY is lost.
+ */
+#define asyncio_barrier_wait(barrier) asyncio__barrier_wait(ASYNCIO__CURRENT, barrier)
+static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_wait(asyncio_task *task, asyncio_barrier *barrier)
+{
+    return asyncio__barrier_advance(barrier, task, false, 0, 0);
+}
+
+/*
+ * asyncio_barrier_reset, asyncio_barrier_abort - break the waits of those in it, and take in new ones after they left;
+ * or break those of everybody until a reset().
  *
- * asyncio_barrier_reset(barrier), asyncio_barrier_abort(barrier) - statuses: break the waits of those in it, and take
- * in new ones after they left; or break those of everybody until a reset().
- *
- *   Suspends   if another task has the Barrier's lock: never for longer than those need who were just woken
- *   Returns    0; ASYNCIO_ECANCELLED, then nothing was done; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *   Suspends   never. Good for ASYNC_AWAIT, as in Python, and for a plain call from anywhere.
+ *   Returns    a status: 0
  *   Cost       O(who waits)
  *   Source     locks.py:Barrier.reset, abort
  */
-#define asyncio_barrier_wait(barrier) asyncio__barrier_wait(ASYNCIO__CURRENT, barrier)
-#define asyncio_barrier_reset(barrier) asyncio__barrier_reset(ASYNCIO__CURRENT, barrier)
-#define asyncio_barrier_abort(barrier) asyncio__barrier_abort(ASYNCIO__CURRENT, barrier)
-static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_wait(asyncio_task *task, asyncio_barrier *barrier)
+static inline asyncio_status asyncio_barrier_reset(asyncio_barrier *barrier)
 {
-    return asyncio__barrier_enter(task, barrier, ASYNCIO__WAIT_ENTERS);
+    barrier->state = barrier->count > 0 ? ASYNCIO__BARRIER_RESETTING : ASYNCIO__BARRIER_FILLING;
+    asyncio__wake_all(&barrier->waiters);
+    return asyncio__status(0, 0);
 }
-static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_reset(asyncio_task *task, asyncio_barrier *barrier)
+static inline asyncio_status asyncio_barrier_abort(asyncio_barrier *barrier)
 {
-    return asyncio__barrier_enter(task, barrier, ASYNCIO__WAIT_ENTERS | ASYNCIO__WAIT_RESETS);
-}
-static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_abort(asyncio_task *task, asyncio_barrier *barrier)
-{
-    return asyncio__barrier_enter(task, barrier, ASYNCIO__WAIT_ENTERS | ASYNCIO__WAIT_ABORTS);
+    barrier->state = ASYNCIO__BARRIER_BROKEN;
+    asyncio__wake_all(&barrier->waiters);
+    return asyncio__status(0, 0);
 }
 
 /* ---- async with ---- */

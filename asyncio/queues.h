@@ -321,15 +321,6 @@ static inline bool asyncio_queue_full(const asyncio_queue *queue)
 
 /* ---- Without waiting ---- */
 
-static inline void asyncio__queue_wake_next(asyncio__node **waiters)
-{
-    asyncio__node *node = *waiters;
-    if (node == NULL)
-        return;
-    asyncio__list_remove(waiters, node);
-    node->wait->wake(node, NULL);
-}
-
 /*
  * asyncio_queue_put_nowait, asyncio_queue_get_nowait - put an item, or take the next one, or fail.
  *
@@ -351,7 +342,7 @@ static inline int asyncio_queue_put_nowait(asyncio_queue *queue, const void *ite
     asyncio__queue_push(queue, item);
     queue->unfinished++;
     asyncio_event_clear(&queue->finished);
-    asyncio__queue_wake_next(&queue->getters);
+    (void)asyncio__wake_next(&queue->getters);
     return 0;
 }
 static inline int asyncio_queue_get_nowait(asyncio_queue *queue, void *item)
@@ -359,7 +350,7 @@ static inline int asyncio_queue_get_nowait(asyncio_queue *queue, void *item)
     if (queue->count == 0)
         return queue->closing ? ASYNCIO_EQUEUESHUTDOWN : ASYNCIO_EQUEUEEMPTY;
     asyncio__queue_pop(queue, item);
-    asyncio__queue_wake_next(&queue->putters);
+    (void)asyncio__wake_next(&queue->putters);
     return 0;
 }
 
@@ -395,7 +386,7 @@ static inline void asyncio__getter_run(asyncio__node *node)
     asyncio_queue *queue = asyncio__queue_awaited(task);
     if (asyncio__must_cancel(task)) {
         if (queue->count != 0)
-            asyncio__queue_wake_next(&queue->getters);
+            (void)asyncio__wake_next(&queue->getters);
         asyncio__step_task(task, 0);
         return;
     }
@@ -408,7 +399,7 @@ static inline void asyncio__putter_run(asyncio__node *node)
     asyncio_queue *queue = asyncio__queue_awaited(task);
     if (asyncio__must_cancel(task)) {
         if (!asyncio_queue_full(queue))
-            asyncio__queue_wake_next(&queue->putters);
+            (void)asyncio__wake_next(&queue->putters);
         asyncio__step_task(task, 0);
         return;
     }
@@ -419,13 +410,13 @@ static inline void asyncio__getter_turn_detach(asyncio_task *task)
 {
     asyncio__ready_detach(task);
     if (asyncio__queue_awaited(task)->count != 0)
-        asyncio__queue_wake_next(&asyncio__queue_awaited(task)->getters);
+        (void)asyncio__wake_next(&asyncio__queue_awaited(task)->getters);
 }
 static inline void asyncio__putter_turn_detach(asyncio_task *task)
 {
     asyncio__ready_detach(task);
     if (!asyncio_queue_full(asyncio__queue_awaited(task)))
-        asyncio__queue_wake_next(&asyncio__queue_awaited(task)->putters);
+        (void)asyncio__wake_next(&asyncio__queue_awaited(task)->putters);
 }
 static const asyncio__wait asyncio__getter_turn = {asyncio__getter_run, NULL, asyncio__getter_turn_detach,
                                                    asyncio__queue_turn_cancel, "about to get from a Queue", false};
@@ -482,9 +473,9 @@ static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asynci
  *
  *   item       where it is copied from, or to, when the task's turn comes; get: NULL to drop it
  *   Suspends   put: while it is full; get: while it is empty
- *   Returns    0; ASYNCIO_EQUEUESHUTDOWN, also if that comes while it waits; ASYNCIO_ECANCELLED: nothing was put, or
- *              taken; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once; put, on the heap: ASYNCIO_ENOMEM, and nothing was
- *              put
+ *   Returns    0; ASYNCIO_EQUEUESHUTDOWN, also if that comes while it waits; ASYNCIO_ECANCELLED; put, on the heap:
+ *              ASYNCIO_ENOMEM; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once. After an error nothing was put, or
+ *              taken.
  *   Memory     put, on the heap: sometimes a larger array
  *   Source     queues.py:Queue.put, get. Differs in one thing: the message of a cancel() that comes between wake-up and
  *              turn of a task that waits in its root's FINALLY is lost.
@@ -550,10 +541,8 @@ static inline void asyncio_queue_shutdown(asyncio_queue *queue, bool immediate)
         if (queue->unfinished == 0)
             asyncio_event_set(&queue->finished);
     }
-    while (queue->getters != NULL)
-        asyncio__queue_wake_next(&queue->getters);
-    while (queue->putters != NULL)
-        asyncio__queue_wake_next(&queue->putters);
+    asyncio__wake_all(&queue->getters);
+    asyncio__wake_all(&queue->putters);
 }
 
 #ifdef __cplusplus
