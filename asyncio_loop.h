@@ -271,7 +271,8 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread,
  *              when the loop runs in its own
  *   Memory     one block if handle is NULL. Cost: O(1).
- *   Source     base_events.py:BaseEventLoop.call_soon. Differs: a C callback cannot raise; no context is captured.
+ *   Source     base_events.py:BaseEventLoop.call_soon. It runs in a copy of the context of this call
+ *              (asyncio/contexts.h). Differs: a C callback cannot raise.
  */
 static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handle, asyncio_callback callback, void *arg)
 {
@@ -289,13 +290,18 @@ static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handl
 
 static inline bool asyncio__inbox_waits(asyncio_loop *loop);
 ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop);
+static inline void asyncio__call_soon(asyncio_loop *loop, asyncio_handle *handle)
+{
+    if (ASYNCIO__UNLIKELY(asyncio__inbox_waits(loop))) /* what call_soon_threadsafe was given before goes first */
+        asyncio__inbox_drain(loop);
+    asyncio__handle_queue(loop, handle);
+}
 static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback, void *arg)
 {
     int err = asyncio__handle_new(loop, &handle, callback, arg);
     if (err == 0) {
-        if (ASYNCIO__UNLIKELY(asyncio__inbox_waits(loop))) /* what call_soon_threadsafe was given before goes first */
-            asyncio__inbox_drain(loop);
-        asyncio__handle_queue(loop, handle);
+        asyncio__handle_capture(loop, handle);
+        asyncio__call_soon(loop, handle);
     }
     return err;
 }
@@ -315,14 +321,19 @@ static inline asyncio_time asyncio_loop_time(asyncio_loop *loop) { return loop->
  *   Source     base_events.py:call_at, call_later. Differs: equal deadlines are first come, first served, where
  *              CPython's heap mixes them; a cancelled timer is gone at once.
  */
+static inline void asyncio__call_at(asyncio_loop *loop, asyncio_handle *handle, asyncio_time when)
+{
+    handle->flags |= ASYNCIO__HANDLE_LISTED;
+    handle->timer.slot.when = when;
+    asyncio__timers_add(&loop->timers, &handle->timer);
+}
 static inline int asyncio_call_at(asyncio_loop *loop, asyncio_handle *handle, asyncio_time when,
                                   asyncio_callback callback, void *arg)
 {
     int err = asyncio__handle_new(loop, &handle, callback, arg);
     if (err == 0) {
-        handle->flags |= ASYNCIO__HANDLE_LISTED;
-        handle->timer.slot.when = when;
-        asyncio__timers_add(&loop->timers, &handle->timer);
+        asyncio__handle_capture(loop, handle);
+        asyncio__call_at(loop, handle, when);
     }
     return err;
 }
@@ -387,6 +398,7 @@ static inline void asyncio_handle_cancel(asyncio_handle *handle)
         if (handle->flags & ASYNCIO__HANDLE_DONE)
             asyncio__future_unhold(handle->of.future);
     }
+    asyncio__handle_drop_context(handle);
     handle->flags = (uint16_t)((handle->flags & ~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED)) |
                                ASYNCIO__HANDLE_CANCELLED);
 }
@@ -436,9 +448,9 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL). The loop must not be destroyed meanwhile.
  *   Memory     one block if handle is NULL. Cost: O(1), a lock, and a write to a pipe if the loop may sleep.
  *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread. Not
- *              from signal handlers: asyncio/unix_events.h.
+ *              from signal handlers: asyncio/unix_events.h. With ASYNCIO_THREADS it runs in a copy of the calling
+ *              thread's context, else in an empty one.
  */
-#define ASYNCIO__HANDLE_INBOX 64u
 
 /* The flags of such a handle are guarded by the lock as long as it waits, in the inbox or in the ready list: until here
  * another thread may call again, or cancel. */
@@ -446,6 +458,7 @@ static inline void asyncio__shared_run(asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
     asyncio_loop *loop = handle->of.loop;
+    asyncio__callback_context run;
     asyncio_callback callback;
     unsigned flags;
     void *arg;
@@ -454,11 +467,13 @@ static inline void asyncio__shared_run(asyncio__node *node)
     callback = handle->callback.plain;
     arg = handle->arg;
     handle->flags &= (uint16_t)~ASYNCIO__HANDLE_QUEUED;
+    asyncio__callback_begin(&run, loop, handle);
     asyncio__unlock(loop);
     if (flags & ASYNCIO__HANDLE_HEAP)
         loop->core.free(handle);
     if (!(flags & ASYNCIO__HANDLE_CANCELLED))
         callback(arg);
+    asyncio__callback_end(&run, loop);
 }
 
 /* No `wake`: it can be neither a timer nor a done callback, and by this asyncio_handle_cancel knows it. */
@@ -482,6 +497,11 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
     if (waits == 0 || (handle->flags & ASYNCIO__HANDLE_CANCELLED)) {
         handle->callback.plain = callback;
         handle->arg = arg;
+#if ASYNCIO_CONTEXTS && ASYNCIO_THREADS /* without thread-local storage there is no telling what runs in this thread */
+        asyncio__handle_drop_context(handle);
+        if (*asyncio__context_slot() != NULL)
+            handle->context = asyncio__variables_copy(*asyncio__context_slot());
+#endif
     }
     handle->flags &= (uint16_t)(waits | ASYNCIO__HANDLE_HEAP); /* cancelled by another thread, it is still in a list */
     if (waits == 0) {
@@ -516,6 +536,7 @@ static inline void asyncio__shared_cancel(asyncio_handle *handle)
         asyncio__handle_unqueue(loop, handle);
         handle->flags = 0;
     }
+    asyncio__handle_drop_context(handle);
     handle->flags |= ASYNCIO__HANDLE_CANCELLED;
     asyncio__unlock(loop);
 }
@@ -1081,6 +1102,7 @@ static inline void asyncio__drop(asyncio_loop *loop, asyncio__node *node)
     if (node->wait->detach != NULL) /* a task: without a list of tasks, nobody's to free */
         return;
     handle->flags &= (uint16_t)~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_INBOX);
+    asyncio__handle_drop_context(handle);
     if (handle->flags & ASYNCIO__HANDLE_DONE)
         asyncio__future_unhold(handle->of.future);
     if (handle->flags & ASYNCIO__HANDLE_HEAP)

@@ -384,6 +384,14 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
         flags |= err == ASYNCIO_ECANCELLED          ? ASYNCIO__CANCELLED
                  : future->flags & ASYNCIO__FORSAKEN ? 0u
                                                      : ASYNCIO__UNREAD;
+#if ASYNCIO_CONTEXTS
+    if (ASYNCIO__UNLIKELY(task->context != NULL)) { /* the report of an error that nobody reads will want it */
+        if (flags & ASYNCIO__UNREAD)
+            future->flags |= ASYNCIO__CONTEXT;
+        else if (!(future->flags & ASYNCIO__CONTEXT))
+            asyncio__task_drop_context(task);
+    }
+#endif
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_remove(&asyncio__core_of(future->loop)->tasks, task);
     if (ASYNCIO__UNLIKELY(future->holds > 1 && (future->flags & (ASYNCIO__HEAP | ASYNCIO__WATCHED)))) {
@@ -613,11 +621,6 @@ static inline const char *asyncio_task_get_name(const asyncio_task *task, char *
     return buffer;
 }
 #endif
-#if ASYNCIO_CONTEXTS
-/* asyncio_task_get_context - what create_task's .context gave, or the creator's. */
-static inline void *asyncio_task_get_context(const asyncio_task *task) { return task->context; }
-#endif
-
 /* ---- Starting tasks ---- */
 
 static inline asyncio_coro *asyncio__coro_of(asyncio_root *root) { return (asyncio_coro *)(void *)root; }
@@ -658,8 +661,15 @@ ASYNCIO__COLD void asyncio__step_now(asyncio_task *task)
 {
     asyncio__core *core = asyncio__core_of(task->future.loop);
     asyncio_task *previous = core->current;
+#if ASYNCIO_CONTEXTS
+    asyncio__variables **context = core->context;
+    core->context = NULL;
+#endif
     asyncio__step(core, task, 0);
     core->current = previous;
+#if ASYNCIO_CONTEXTS
+    core->context = context;
+#endif
 }
 
 /* Not given the options: a struct by value to a function that is not inline may be copied by a call to memcpy. */
@@ -696,8 +706,10 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, asy
     asyncio_coro *root = asyncio__root_of(task);
     unsigned flags = ASYNCIO__TASK | (root->flags & ASYNCIO__FRAME_HEAP ? ASYNCIO__HEAP : 0u);
 #if ASYNCIO_CONTEXTS
-    asyncio_task *creator = asyncio__core_of(loop)->current;
-    task->context = options.context != NULL || creator == NULL ? options.context : creator->context;
+    if (ASYNCIO__UNLIKELY(options.context != NULL))
+        task->context = asyncio__variables_hold((asyncio__variables *)(void *)options.context);
+    else
+        task->context = asyncio__context_capture(asyncio__core_of(loop));
 #endif
 #if ASYNCIO_NAMES
     if (options.name != NULL) {
@@ -863,6 +875,7 @@ static inline void asyncio__waiters_drop(asyncio_future *future)
             node->wait = NULL;
         } else {
             handle->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
+            asyncio__handle_drop_context(handle);
             if (handle->flags & ASYNCIO__HANDLE_HEAP)
                 asyncio__core_of(future->loop)->free(handle);
         }
@@ -889,6 +902,7 @@ ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
     }
     task->future.flags = (uint16_t)(task->future.flags | ASYNCIO__DONE | ASYNCIO__CANCELLED);
     task->future.err = ASYNCIO_ECANCELLED;
+    asyncio__task_drop_context(task);
     if (task->future.flags & ASYNCIO__HEAP)
         core->free(task);
 }

@@ -45,7 +45,7 @@
  *   ASYNCIO_DENSE        1: resume points count 3, 4, 5...; 0: they are __LINE__, so one await a line, and a frame is
  *                        one word larger                                      default: 1 where __COUNTER__ is known
  *   ASYNCIO_NAMES        1: tasks have names (one pointer a task)             default: 1
- *   ASYNCIO_CONTEXTS     1: tasks have a context slot (one pointer a task)    default: ASYNCIO_HOSTED
+ *   ASYNCIO_CONTEXTS     1: context variables (one pointer a task, a handle)  default: ASYNCIO_HOSTED
  *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
  *   ASYNCIO_POISON       1: overwrite the stack before a body runs, so that a local that was meant to survive an
@@ -270,10 +270,27 @@ struct asyncio_future {
 #define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
 #define ASYNCIO__WATCHED 1024u   /* run()'s shutdown waits for it */
 #define ASYNCIO__FORSAKEN 2048u  /* who listened has gone: its end takes an iteration, and its error counts as read */
-#define ASYNCIO__CANCEL_HOOK 4096u /* it is the head of an asyncio__hooked_future */
+#define ASYNCIO__CANCEL_HOOK 4096u /* no Task: it is the head of an asyncio__hooked_future */
 #define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
 #define ASYNCIO__STICKY 16384u   /* MUST_CANCEL stays when it is delivered */
 #define ASYNCIO__SEEN 32768u     /* came up already, while a function looks for equal ones; never set between calls */
+#define ASYNCIO__CONTEXT 4096u   /* of a Task: it keeps its context when done, until it is forgotten */
+
+/* What a context slot holds: NULL, no variable is set; a table of variables, shared by all who hold it and copied by
+ * who sets one; or an asyncio_context, which others use at the same time. asyncio/contexts.h has the rest. */
+typedef struct asyncio__variables asyncio__variables;
+struct asyncio__variables {
+    uint32_t holds;
+    bool shared; /* it is an asyncio_context */
+    void (*free)(asyncio__variables *variables);
+};
+typedef struct asyncio_context asyncio_context;
+struct asyncio_context {
+    asyncio__variables head;
+    asyncio__variables *table; /* NULL: empty */
+    asyncio__variables **was;  /* the slot that it stood for before somebody asked for it; NULL: none */
+    unsigned entered;          /* how often it is below the current one */
+};
 
 /* The part of a Task that stands in front of its coroutine's frame. */
 #if ASYNCIO_ALL_TASKS
@@ -291,7 +308,7 @@ struct asyncio_future {
 #define ASYNCIO__TASK_NAME
 #endif
 #if ASYNCIO_CONTEXTS
-#define ASYNCIO__TASK_CONTEXT void *context;
+#define ASYNCIO__TASK_CONTEXT asyncio__variables *context; /* a slot, see below */
 #else
 #define ASYNCIO__TASK_CONTEXT
 #endif
@@ -328,6 +345,9 @@ struct asyncio_handle {
         asyncio_future *future;
     } of;
     uint16_t flags; /* ASYNCIO__HANDLE_* */
+#if ASYNCIO_CONTEXTS
+    asyncio__variables *context; /* a slot; not NULL only while the callback may be called */
+#endif
 };
 
 #define ASYNCIO__HANDLE_HEAP 1u
@@ -336,6 +356,8 @@ struct asyncio_handle {
 #define ASYNCIO__HANDLE_CANCELLED 8u
 #define ASYNCIO__HANDLE_DONE 16u /* a done callback: called with a Future */
 #define ASYNCIO__HANDLE_ODD 32u /* queued in a batch with an odd number */
+#define ASYNCIO__HANDLE_INBOX 64u /* see asyncio_call_soon_threadsafe */
+#define ASYNCIO__HANDLE_KEEPS 128u /* called again and again, in one context */
 
 /* What an exception handler is told; fields that do not apply are NULL or 0. Good during the call only. */
 typedef struct asyncio_exception_context {
@@ -363,12 +385,12 @@ typedef struct asyncio_frame_info {
 
 /* Options of create_task; leave out what you do not need, later versions may add more.
  *   .name         not copied; default Task-<n>, n counted over the whole program
- *   .context      what asyncio_task_get_context returns; default: the creator's
+ *   .context      the context that it runs in, shared with whoever else has it; default: a copy of the creator's
  *   .eager_start  1: run up to the first suspension inside create_task, -1: do not, whatever the factory says
  *   .into         where to put a held pointer to the task (NULL on failure), see Lifetime */
 typedef struct asyncio_task_options {
     const char *name;
-    void *context;
+    asyncio_context *context;
     int eager_start;
     asyncio_task **into;
 } asyncio_task_options;
@@ -404,6 +426,9 @@ typedef struct asyncio__core {
     bool debug, closed, running;
     bool nudge; /* the next iteration does not wait: CPython's would find a handle that was cancelled */
     bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
+#if ASYNCIO_CONTEXTS
+    asyncio__variables **context; /* the slot of a callback that runs; NULL: that of the current task */
+#endif
 #if ASYNCIO_TRACEBACK
     uint32_t traces;
     asyncio_frame_info trace[ASYNCIO_TRACEBACK];
@@ -416,6 +441,15 @@ ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio_loop *asyncio__running_loop;
 #if ASYNCIO_NAMES
 extern uint32_t asyncio__task_count;
 ASYNCIO__WEAK uint32_t asyncio__task_count;
+#endif
+
+#if ASYNCIO_CONTEXTS
+/* The context of a thread outside of loops: what asyncio_context_run entered, else its own. */
+typedef struct asyncio__thread_context {
+    asyncio__variables **entered, *own;
+} asyncio__thread_context;
+extern ASYNCIO__THREAD_LOCAL asyncio__thread_context asyncio__outside;
+ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio__thread_context asyncio__outside;
 #endif
 
 static inline asyncio__core *asyncio__core_of(asyncio_loop *loop)
@@ -456,6 +490,90 @@ ASYNCIO__HOT void asyncio__clear(void *memory, size_t size)
 #endif
 }
 
+/* ---- Contexts ----
+ *
+ * A slot of a task, a handle, a thread. Only what has variables to lose costs more than a test for NULL. */
+
+#if ASYNCIO_CONTEXTS
+/* Tables come from other threads, too: with call_soon_threadsafe. */
+static inline asyncio__variables *asyncio__variables_hold(asyncio__variables *variables)
+{
+#if ASYNCIO_THREADS
+    (void)__atomic_add_fetch(&variables->holds, 1, __ATOMIC_RELAXED);
+#else
+    variables->holds++;
+#endif
+    return variables;
+}
+ASYNCIO__NOINLINE void asyncio__variables_release(asyncio__variables *variables)
+{
+#if ASYNCIO_THREADS
+    if (__atomic_sub_fetch(&variables->holds, 1, __ATOMIC_ACQ_REL) == 0)
+#else
+    if (--variables->holds == 0)
+#endif
+        variables->free(variables);
+}
+
+static inline void asyncio__context_drop(asyncio__variables **slot)
+{
+    asyncio__variables *variables = *slot;
+    *slot = NULL;
+    if (ASYNCIO__UNLIKELY(variables != NULL))
+        asyncio__variables_release(variables);
+}
+
+/* The slot of what runs in this thread. */
+static inline asyncio__variables **asyncio__context_slot(void)
+{
+    asyncio__core *core = asyncio__core_of(asyncio__running_loop);
+    if (core != NULL && core->context != NULL)
+        return core->context;
+    if (core != NULL && core->current != NULL)
+        return &core->current->context;
+    return asyncio__outside.entered != NULL ? asyncio__outside.entered : &asyncio__outside.own;
+}
+
+/* A copy of a context for a slot. `variables` is not NULL. */
+ASYNCIO__COLD asyncio__variables *asyncio__variables_copy(asyncio__variables *variables)
+{
+    if (variables->shared)
+        variables = ((asyncio_context *)(void *)variables)->table;
+    return variables != NULL ? asyncio__variables_hold(variables) : NULL;
+}
+
+/* A copy of the current context. In a loop that runs, that of its task or callback: it is this thread's then. */
+ASYNCIO__HOT asyncio__variables *asyncio__context_capture(asyncio__core *core)
+{
+    asyncio__variables **slot;
+    if (ASYNCIO__LIKELY(core->running))
+        slot = core->context != NULL ? core->context : core->current != NULL ? &core->current->context : NULL;
+    else
+        slot = asyncio__context_slot();
+    return ASYNCIO__UNLIKELY(slot != NULL && *slot != NULL) ? asyncio__variables_copy(*slot) : NULL;
+}
+
+/* What runs from here on in this thread runs in the context of this slot; leave gets what enter gave. */
+static inline asyncio__variables ***asyncio__context_place(void)
+{
+    return asyncio__running_loop != NULL ? &asyncio__core_of(asyncio__running_loop)->context
+                                         : &asyncio__outside.entered;
+}
+static inline asyncio__variables **asyncio__context_enter(asyncio__variables **slot)
+{
+    asyncio__variables ***place = asyncio__context_place(), **previous = *place;
+    *place = slot;
+    return previous;
+}
+static inline void asyncio__context_leave(asyncio__variables **previous) { *asyncio__context_place() = previous; }
+
+static inline void asyncio__handle_drop_context(asyncio_handle *handle) { asyncio__context_drop(&handle->context); }
+static inline void asyncio__task_drop_context(asyncio_task *task) { asyncio__context_drop(&task->context); }
+#else
+static inline void asyncio__handle_drop_context(asyncio_handle *handle) { (void)handle; }
+static inline void asyncio__task_drop_context(asyncio_task *task) { (void)task; }
+#endif
+
 /* ---- Reports ---- */
 
 /*
@@ -464,15 +582,29 @@ ASYNCIO__HOT void asyncio__clear(void *memory, size_t size)
  *   loop, context   not NULL
  *   Suspends        never. Returns nothing; allocates nothing.
  *   Source          base_events.py:BaseEventLoop.call_exception_handler. Differs: C handlers cannot raise, so there is
- *                   no "Unhandled error in exception handler". Without a handler a firmware build stays silent.
+ *                   no "Unhandled error in exception handler". Without a handler a firmware build stays silent. The
+ *                   handler runs in the context of the task that the report is about.
  */
 static inline void asyncio_call_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context)
 {
     asyncio__core *core = asyncio__core_of(loop);
+#if ASYNCIO_CONTEXTS
+    asyncio_task *task = context->task;
+    asyncio__variables **previous = NULL;
+    if (task != NULL)
+        previous = asyncio__context_enter(&task->context);
+#endif
     if (core->handler != NULL)
         core->handler(loop, context, core->handler_arg);
     else if (core->default_handler != NULL)
         core->default_handler(loop, context, NULL);
+#if ASYNCIO_CONTEXTS
+    if (task != NULL) {
+        asyncio__context_leave(previous);
+        if ((task->future.flags & (ASYNCIO__DONE | ASYNCIO__CONTEXT)) == ASYNCIO__DONE)
+            asyncio__task_drop_context(task); /* the handler set a variable: nobody else would drop it */
+    }
+#endif
 }
 
 ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
@@ -647,6 +779,10 @@ ASYNCIO__NOINLINE void asyncio__future_forget(asyncio_future *future)
     if (future->flags & ASYNCIO__LISTED)
         asyncio__tasks_remove(&asyncio__core_of(future->loop)->kept, (asyncio_task *)(void *)future);
 #endif
+    if ((future->flags & (ASYNCIO__TASK | ASYNCIO__CONTEXT)) == (ASYNCIO__TASK | ASYNCIO__CONTEXT)) {
+        future->flags &= (uint16_t)~ASYNCIO__CONTEXT;
+        asyncio__task_drop_context((asyncio_task *)(void *)future);
+    }
     if (future->flags & ASYNCIO__HEAP)
         asyncio__core_of(future->loop)->free(future);
 }
@@ -658,7 +794,7 @@ static inline void asyncio__future_unhold(asyncio_future *future)
     if (future->holds > 0)
         future->holds--;
     if (future->holds == 0 && future->waiters == NULL &&
-        (future->flags & (ASYNCIO__HEAP | ASYNCIO__LISTED | ASYNCIO__UNREAD)))
+        (future->flags & (ASYNCIO__HEAP | ASYNCIO__LISTED | ASYNCIO__UNREAD | ASYNCIO__CONTEXT)))
         asyncio__future_forget(future);
 }
 
@@ -666,7 +802,7 @@ static inline void asyncio__future_unhold(asyncio_future *future)
 static inline void asyncio__future_left(asyncio_future *future)
 {
     if (ASYNCIO__UNLIKELY(future->holds == 0) && future->waiters == NULL &&
-        (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD)))
+        (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD | ASYNCIO__CONTEXT)))
         asyncio__future_forget(future);
 }
 
@@ -690,24 +826,66 @@ ASYNCIO__NOINLINE void asyncio__future_keep(asyncio_future *future)
 #endif
 }
 
+/* Around a callback. Its context goes on with what runs, for the handle is free again; a handle that is called again
+ * and again keeps it. */
+typedef struct asyncio__callback_context {
+#if ASYNCIO_CONTEXTS
+    asyncio__variables *own;
+#else
+    char unused;
+#endif
+} asyncio__callback_context;
+ASYNCIO__HOT void asyncio__callback_begin(asyncio__callback_context *run, asyncio_loop *loop, asyncio_handle *handle)
+{
+#if ASYNCIO_CONTEXTS
+    if (ASYNCIO__UNLIKELY(handle->flags & ASYNCIO__HANDLE_KEEPS)) {
+        run->own = NULL;
+        asyncio__core_of(loop)->context = &handle->context;
+    } else {
+        run->own = handle->context;
+        handle->context = NULL;
+        asyncio__core_of(loop)->context = &run->own;
+    }
+#else
+    (void)run, (void)loop, (void)handle;
+#endif
+}
+ASYNCIO__HOT void asyncio__callback_end(asyncio__callback_context *run, asyncio_loop *loop)
+{
+#if ASYNCIO_CONTEXTS
+    asyncio__core_of(loop)->context = NULL;
+    if (ASYNCIO__UNLIKELY(run->own != NULL))
+        asyncio__variables_release(run->own);
+#else
+    (void)run, (void)loop;
+#endif
+}
+
 static inline void asyncio__handle_run(asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
+    asyncio__callback_context run;
     unsigned flags = handle->flags; /* copied first: the callback may arm or free its own storage */
     void *arg = handle->arg;
     handle->flags &= (uint16_t)~ASYNCIO__HANDLE_QUEUED;
     if (flags & ASYNCIO__HANDLE_DONE) {
         asyncio_done_callback done = handle->callback.done;
         asyncio_future *future = handle->of.future;
+        asyncio_loop *loop = future->loop;
+        asyncio__callback_begin(&run, loop, handle);
         if (flags & ASYNCIO__HANDLE_HEAP)
-            asyncio__core_of(future->loop)->free(handle);
+            asyncio__core_of(loop)->free(handle);
         done(future, arg);
+        asyncio__callback_end(&run, loop);
         asyncio__future_unhold(future);
     } else {
         asyncio_callback plain = handle->callback.plain;
+        asyncio_loop *loop = handle->of.loop;
+        asyncio__callback_begin(&run, loop, handle);
         if (flags & ASYNCIO__HANDLE_HEAP)
-            asyncio__core_of(handle->of.loop)->free(handle);
+            asyncio__core_of(loop)->free(handle);
         plain(arg);
+        asyncio__callback_end(&run, loop);
     }
 }
 
@@ -740,7 +918,7 @@ static inline void asyncio__handle_wake(asyncio__node *node, asyncio_future *fut
 static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL,
                                                    NULL,                "callback",           false};
 
-/* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. */
+/* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. Its callback's context is empty. */
 static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle)
 {
     uint16_t flags = 0;
@@ -753,7 +931,20 @@ static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_h
     handle->timer.node.wait = &asyncio__handle_kind;
     handle->flags = flags;
     handle->of.loop = loop;
+#if ASYNCIO_CONTEXTS
+    handle->context = NULL;
+#endif
     return handle;
+}
+
+/* Fills the context of a handle that has none yet: with a copy of the current one. */
+static inline void asyncio__handle_capture(asyncio_loop *loop, asyncio_handle *handle)
+{
+#if ASYNCIO_CONTEXTS
+    handle->context = asyncio__context_capture(asyncio__core_of(loop));
+#else
+    (void)loop, (void)handle;
+#endif
 }
 
 /* ---- Future ----
@@ -905,8 +1096,18 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
  *   Returns    0; ASYNCIO_ENOMEM (handle NULL); ASYNCIO_ECLOSED
  *   Cost       O(1)
  *   Source     futures.py:Future.add_done_callback. Waiting tasks and callbacks run in one order, that of registration.
+ *              It runs in a copy of the context that it was registered in (asyncio/contexts.h).
  *              Differs: the same callback may be taken back alone, by asyncio_handle_cancel.
  */
+static inline void asyncio__future_listen(asyncio_future *future, asyncio_handle *handle)
+{
+    handle->flags = (uint16_t)(handle->flags | ASYNCIO__HANDLE_DONE | ASYNCIO__HANDLE_LISTED);
+    handle->of.future = future;
+    if (future->flags & ASYNCIO__DONE)
+        asyncio__handle_wake(&handle->timer.node, future);
+    else
+        asyncio__list_append(&future->waiters, &handle->timer.node);
+}
 static inline int asyncio_future_add_done_callback(asyncio_future *future, asyncio_handle *handle,
                                                    asyncio_done_callback callback, void *arg)
 {
@@ -915,14 +1116,10 @@ static inline int asyncio_future_add_done_callback(asyncio_future *future, async
     handle = asyncio__handle_init(future->loop, handle);
     if (handle == NULL)
         return ASYNCIO_ENOMEM;
-    handle->flags = (uint16_t)(handle->flags | ASYNCIO__HANDLE_DONE | ASYNCIO__HANDLE_LISTED);
+    asyncio__handle_capture(future->loop, handle);
     handle->callback.done = callback;
     handle->arg = arg;
-    handle->of.future = future;
-    if (future->flags & ASYNCIO__DONE)
-        asyncio__handle_wake(&handle->timer.node, future);
-    else
-        asyncio__list_append(&future->waiters, &handle->timer.node);
+    asyncio__future_listen(future, handle);
     return 0;
 }
 
@@ -947,6 +1144,7 @@ static inline int asyncio_future_remove_done_callback(asyncio_future *future, as
             continue;
         asyncio__list_remove(&future->waiters, node);
         handle->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
+        asyncio__handle_drop_context(handle);
         if (handle->flags & ASYNCIO__HANDLE_HEAP)
             asyncio__core_of(future->loop)->free(handle);
         removed++;

@@ -52,6 +52,9 @@ typedef struct asyncio_runner {
     bool closed;
     asyncio_task *main_task;
     int interrupts;
+#if ASYNCIO_CONTEXTS
+    asyncio__variables *context; /* a slot: what the main coroutines run in, one after the other */
+#endif
 } asyncio_runner;
 
 static inline void asyncio__no_run_options(asyncio_run_options *options)
@@ -75,6 +78,9 @@ static inline void asyncio_runner_init(asyncio_runner *runner, const asyncio_run
     runner->closed = false;
     runner->main_task = NULL;
     runner->interrupts = 0;
+#if ASYNCIO_CONTEXTS
+    runner->context = NULL;
+#endif
     asyncio__no_run_options(&runner->options);
     if (options != NULL) {
         runner->options.debug = options->debug;
@@ -97,6 +103,9 @@ static inline int asyncio__runner_open(asyncio_runner *runner)
     runner->loop = runner->options.loop != NULL ? runner->options.loop : &runner->own;
     if (runner->options.debug)
         asyncio_set_debug(runner->loop, true);
+#if ASYNCIO_CONTEXTS
+    runner->context = asyncio__context_capture(&runner->loop->core);
+#endif
     return 0;
 }
 
@@ -149,6 +158,33 @@ static inline bool asyncio__runner_catch(asyncio_runner *runner)
 static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught) { (void)runner, (void)caught; }
 #endif
 
+/* The main task begins in the runner's context and leaves there what it has set. */
+static inline int asyncio__runner_start(asyncio_runner *runner, asyncio_root *root, const asyncio_task_options *options)
+{
+#if ASYNCIO_CONTEXTS
+    asyncio__variables **previous = asyncio__context_enter(&runner->context);
+    int err = asyncio_loop_create_task(runner->loop, root, options);
+    asyncio__context_leave(previous);
+    if (err == 0)
+        runner->main_task->future.flags |= ASYNCIO__CONTEXT;
+    return err;
+#else
+    return asyncio_loop_create_task(runner->loop, root, options);
+#endif
+}
+static inline void asyncio__runner_keep_context(asyncio_runner *runner)
+{
+#if ASYNCIO_CONTEXTS
+    asyncio__variables *variables = runner->main_task->context;
+    if (variables == runner->context)
+        return;
+    asyncio__context_drop(&runner->context);
+    runner->context = variables != NULL ? asyncio__variables_hold(variables) : NULL;
+#else
+    (void)runner;
+#endif
+}
+
 /*
  * asyncio_runner_run - run a coroutine to its end on the runner's loop. May be called again.
  *
@@ -158,17 +194,19 @@ static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught) 
  *   Returns    0; the coroutine's error; ASYNCIO_EINTERRUPT after Ctrl-C; ASYNCIO_ERUNNING while a loop runs in this
  *              thread; ASYNCIO_ECLOSED; ASYNCIO_ESTOPPED and ASYNCIO_EDEADLOCK as asyncio_run_until_complete; what
  *              create_task refuses with; an errno value or ASYNCIO_ENOMEM if the loop cannot open
- *   Source     runners.py:Runner.run. Differs: no context of its own for the main task.
+ *   Source     runners.py:Runner.run. The context variables that one run sets the next one sees. To run in a context of
+ *              your own: asyncio_runner_run_in_context (asyncio/contexts.h).
  */
 static inline int asyncio__runner_wait(asyncio_runner *runner, asyncio_root *root, asyncio_value *value,
-                                       asyncio_value *detail)
+                                       asyncio_value *detail, asyncio_context *context)
 {
     asyncio_task_options options;
     bool caught;
     int err;
     asyncio__no_options(&options);
     options.into = &runner->main_task;
-    err = asyncio_loop_create_task(runner->loop, root, &options);
+    options.context = context;
+    err = asyncio__runner_start(runner, root, &options);
     if (err != 0)
         return err;
     runner->interrupts = 0;
@@ -179,24 +217,26 @@ static inline int asyncio__runner_wait(asyncio_runner *runner, asyncio_root *roo
         *detail = runner->main_task->future.value;
     if (err == ASYNCIO_ECANCELLED && runner->interrupts > 0 && asyncio_task_uncancel(runner->main_task) == 0)
         err = ASYNCIO_EINTERRUPT;
+    if (context == NULL)
+        asyncio__runner_keep_context(runner);
     asyncio_task_release(runner->main_task);
     runner->main_task = NULL;
     return err;
 }
 
 static inline int asyncio__runner_run(asyncio_runner *runner, asyncio_root *root, asyncio_value *value,
-                                      asyncio_value *detail)
+                                      asyncio_value *detail, asyncio_context *context)
 {
     int err = asyncio__running_loop != NULL ? ASYNCIO_ERUNNING : asyncio__runner_open(runner);
     if (err == 0)
-        return asyncio__runner_wait(runner, root, value, detail);
+        return asyncio__runner_wait(runner, root, value, detail, context);
     asyncio_coro_close(root);
     return err;
 }
 
 static inline int asyncio_runner_run(asyncio_runner *runner, asyncio_root *root, asyncio_value *value)
 {
-    return asyncio__runner_run(runner, root, value, NULL);
+    return asyncio__runner_run(runner, root, value, NULL, NULL);
 }
 
 #if ASYNCIO_ALL_TASKS
@@ -271,6 +311,9 @@ static inline int asyncio_runner_close(asyncio_runner *runner)
     }
     runner->loop = NULL;
     runner->closed = true;
+#if ASYNCIO_CONTEXTS
+    asyncio__context_drop(&runner->context);
+#endif
     return 0;
 }
 
@@ -289,7 +332,7 @@ static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *op
     asyncio_value detail = 0;
     int err;
     asyncio_runner_init(&runner, options);
-    err = asyncio__runner_run(&runner, root, options->result, &detail);
+    err = asyncio__runner_run(&runner, root, options->result, &detail, NULL);
 #if ASYNCIO_HOSTED
     if (err != 0 && !options->quiet && runner.loop != NULL)
         asyncio_print_error(stderr, runner.loop, err, err == ASYNCIO_EINTERRUPT ? 0 : detail);

@@ -267,6 +267,9 @@ static inline int asyncio__fd_watch(asyncio_loop *loop, int fd, unsigned event, 
     handle = asyncio__fd_handle(entry, event);
     asyncio_handle_cancel(handle);
     asyncio__handle_init(loop, handle);
+    handle->flags |= ASYNCIO__HANDLE_KEEPS;
+    if (waited == 0 && fd != selector->pipe[0])
+        asyncio__handle_capture(loop, handle);
     handle->callback.plain = callback;
     handle->arg = arg;
     return 0;
@@ -342,6 +345,8 @@ static inline void asyncio__posix_close(asyncio_loop *loop)
     HASH_CLEAR(hh, selector->fds);
     for (; entry != NULL; entry = next) {
         next = (asyncio__fd *)entry->hh.next;
+        asyncio__handle_drop_context(&entry->reader);
+        asyncio__handle_drop_context(&entry->writer);
         asyncio__free(entry);
     }
     close(selector->pipe[0]);

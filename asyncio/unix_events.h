@@ -41,6 +41,9 @@ typedef struct asyncio__signal {
     bool kill_if_stuck; /* coming again while still pending, it ends the process as if unhandled */
     bool counted;       /* among those who may wake the loop */
     asyncio_handle handle;
+#if ASYNCIO_CONTEXTS
+    asyncio__variables *context; /* a slot: that in which the handler was added */
+#endif
     struct sigaction before;
 } asyncio__signal;
 
@@ -62,6 +65,21 @@ static inline void asyncio__signal_caught(int number)
     errno = saved;
 }
 
+/* Every call runs in the one context that the handler was added in. */
+static inline void asyncio__signal_run(void *arg)
+{
+    asyncio__signal *entry = (asyncio__signal *)arg;
+#if ASYNCIO_CONTEXTS
+    asyncio__variables **previous = asyncio__context_enter(&entry->context);
+    entry->callback(entry->arg);
+    asyncio__context_leave(previous);
+    if (entry->loop == NULL)
+        asyncio__context_drop(&entry->context);
+#else
+    entry->callback(entry->arg);
+#endif
+}
+
 static inline void asyncio__signals_deliver(asyncio_loop *loop)
 {
     int number;
@@ -71,7 +89,7 @@ static inline void asyncio__signals_deliver(asyncio_loop *loop)
             continue;
         entry->pending = 0;
         if (!(entry->handle.flags & ASYNCIO__HANDLE_QUEUED))
-            (void)asyncio_call_soon(loop, &entry->handle, entry->callback, entry->arg);
+            (void)asyncio_call_soon(loop, &entry->handle, asyncio__signal_run, entry);
     }
 }
 
@@ -148,6 +166,10 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
         return ASYNCIO_EBUSY;
     entry->callback = callback;
     entry->arg = arg;
+#if ASYNCIO_CONTEXTS
+    asyncio__context_drop(&entry->context);
+    entry->context = asyncio__context_capture(&loop->core);
+#endif
     entry->kill_if_stuck = false;
     if (entry->loop == loop) {
         asyncio__signal_count(entry, true);
@@ -163,6 +185,9 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
     entry->loop = loop;
     if (sigaction(number, &action, &entry->before) < 0) {
         entry->loop = NULL;
+#if ASYNCIO_CONTEXTS
+        asyncio__context_drop(&entry->context);
+#endif
         return ASYNCIO_ERUNTIME;
     }
     asyncio__signal_count(entry, true);
@@ -184,6 +209,9 @@ static inline int asyncio_remove_signal_handler(asyncio_loop *loop, int number, 
     if (!loop->core.closed)
         asyncio_handle_cancel(&entry->handle);
     entry->loop = NULL;
+#if ASYNCIO_CONTEXTS
+    asyncio__context_drop(&entry->context);
+#endif
     if (removed != NULL)
         *removed = true;
     return 0;

@@ -317,20 +317,26 @@ TEST(test_eager_start_before_the_loop_runs)
     CHECK_EQ(asyncio_loop_close(&loop), 0);
 }
 
-#if ASYNCIO_NAMES && ASYNCIO_CONTEXTS
-static int colour;
-ASYNC(knows_itself)
+#if ASYNCIO_NAMES && ASYNCIO_CONTEXTS && defined(ASYNC_NEW)
+static const asyncio_contextvar colour = ASYNCIO_CONTEXTVAR("colour", 0);
+ASYNC(knows_itself, asyncio_context *context;)
 {
     char buffer[ASYNCIO_NAME_SIZE];
     ASYNC_BEGIN;
     log_add(asyncio_task_get_name(asyncio_current_task(), buffer));
-    CHECK(asyncio_task_get_context(asyncio_current_task()) == &colour);
+    CHECK(asyncio_task_get_context(asyncio_current_task()) == self->context);
+    CHECK_EQ(asyncio_contextvar_set(&colour, 7, NULL), 0);
     ASYNC_END;
 }
-ASYNC(names, struct knows_itself_task child;)
+ASYNC(names, struct knows_itself_task child; asyncio_context *context;)
 {
     ASYNC_BEGIN;
-    asyncio_create_task(ASYNC_AT(&self->child, knows_itself), .name = "example", .context = &colour);
+    self->context = asyncio_context_new();
+    asyncio_create_task(ASYNC_AT(&self->child, knows_itself, .context = self->context), .name = "example",
+                        .context = self->context);
+    CHECK_EQ(asyncio_context_get(self->context, &colour), 7);
+    CHECK_EQ(asyncio_contextvar_get(&colour), 0);
+    asyncio_context_release(self->context);
     ASYNC_END;
 }
 
@@ -421,7 +427,7 @@ int main(void)
 #endif
     RUN(test_eager_start_true_and_false);
     RUN(test_eager_start_before_the_loop_runs);
-#if ASYNCIO_NAMES && ASYNCIO_CONTEXTS
+#if ASYNCIO_NAMES && ASYNCIO_CONTEXTS && defined(ASYNC_NEW)
     RUN(test_name_and_context_in_the_eager_step);
 #endif
 #ifdef ASYNC_NEW

@@ -39,9 +39,6 @@ static void create(asyncio_root *root)
 static void dirty(struct sleeps_task *storage)
 {
     storage->frame.n = -1;
-#if ASYNCIO_CONTEXTS
-    storage->context = (void *)(intptr_t)-1;
-#endif
 #if ASYNCIO_NAMES
     storage->name.number = (uintptr_t)-1;
 #endif

@@ -1,9 +1,8 @@
 /* run() and Runner: results, errors, options, the orderly end, Ctrl-C. After CPython's test_runners.py.
  *
  * Left out of it: arguments of a wrong type (the compiler refuses them), policies and set_event_loop (there is no
- * current loop but the running one), shutdown of asynchronous generators and executors (there are none), context
- * variables kept between runs (a task's context is a pointer that the program hands over), threads in which signals
- * cannot be handled, and what a task's repr() does. */
+ * current loop but the running one), shutdown of asynchronous generators and executors (there are none), threads in which
+ * signals cannot be handled, and what a task's repr() does. test_contexts.c has context variables kept between runs. */
 #include "asyncio.h"
 #include <sys/stat.h>
 #include "tap.h"

@@ -980,16 +980,20 @@ TEST(test_bare_create_named_task)
 }
 #endif
 
-#if ASYNCIO_CONTEXTS
-static int colour, other_colour;
-ASYNC(inherits, struct worker_task child; struct worker_task given;)
+#if ASYNCIO_CONTEXTS && defined(ASYNC_NEW)
+static const asyncio_contextvar colour = ASYNCIO_CONTEXTVAR("colour", 0);
+ASYNC(inherits, struct worker_task child; struct worker_task given; asyncio_context *context;)
 {
     ASYNC_BEGIN;
-    CHECK(asyncio_task_get_context(asyncio_current_task()) == &colour);
+    CHECK_EQ(asyncio_contextvar_get(&colour), 5);
     asyncio_create_task(ASYNC_AT(&self->child, worker, .value = 1));
-    CHECK(asyncio_task_get_context(ASYNC_TASK(&self->child)) == &colour);
-    asyncio_create_task(ASYNC_AT(&self->given, worker, .value = 1), .context = &other_colour);
-    CHECK(asyncio_task_get_context(ASYNC_TASK(&self->given)) == &other_colour);
+    self->context = asyncio_task_get_context(ASYNC_TASK(&self->child));
+    CHECK(self->context != asyncio_task_get_context(asyncio_current_task()));
+    CHECK_EQ(asyncio_context_get(self->context, &colour), 5);
+    self->context = asyncio_context_new();
+    asyncio_create_task(ASYNC_AT(&self->given, worker, .value = 1), .context = self->context);
+    CHECK(asyncio_task_get_context(ASYNC_TASK(&self->given)) == self->context);
+    asyncio_context_release(self->context);
     ASYNC_AWAIT(asyncio_sleep(1));
     log_add("done");
     ASYNC_END;
@@ -999,12 +1003,16 @@ TEST(test_context)
 {
     static struct inherits_task storage;
     static struct worker_task none;
-    asyncio_task_options options = {NULL, &colour, 0, NULL};
+    asyncio_task_options options = {NULL, NULL, 0, NULL};
+    asyncio_contextvar_token token;
     open_loop();
     START(&none, worker, .value = 1);
-    CHECK(asyncio_task_get_context(ASYNC_TASK(&none)) == NULL);
+    CHECK_EQ(asyncio_context_len(asyncio_task_get_context(ASYNC_TASK(&none))), 0);
+    CHECK_EQ(asyncio_contextvar_set(&colour, 5, &token), 0);
     (void)asyncio_loop_create_task(&loop, ASYNC_AT(&storage, inherits), &options);
+    CHECK_EQ(asyncio_contextvar_reset(&colour, &token), 0);
     step(5);
+    CHECK(asyncio_task_get_context(ASYNC_TASK(&storage)) == NULL); /* over */
     CHECK_LOG("done");
     close_loop();
 }
@@ -1563,7 +1571,7 @@ int main(void)
 #if ASYNCIO_NAMES
     RUN(test_bare_create_named_task);
 #endif
-#if ASYNCIO_CONTEXTS
+#if ASYNCIO_CONTEXTS && defined(ASYNC_NEW)
     RUN(test_context);
 #endif
     RUN(test_create_task_errors);
