@@ -1,0 +1,1295 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/tasks.h - several at once: gather, wait, as_completed, shield, cancel_and_wait.
+ *
+ *     #include "asyncio.h"
+ *
+ *     ASYNC(square, int n;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_AWAIT(asyncio_sleep(0.1 * self->n));
+ *         ASYNC_RETURN(self->n * self->n);
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro, asyncio_gather all; asyncio_as_completed each; asyncio_child children[3], *child;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_AWAIT(asyncio_gather(&self->all, self->children, ASYNC_NEW(square, .n = 3), ASYNC_NEW(square, .n = 2)));
+ *         printf("%d %d\n", (int)self->children[0].value, (int)self->children[1].value);
+ *
+ *         for (int i = 0; i < 3; i++)
+ *             asyncio_child_set(&self->children[i], ASYNC_NEW(square, .n = 3 - i));
+ *         asyncio_as_completed_init(&self->each, self->children, 3);
+ *         for (;;) {
+ *             ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+ *             if (self->child == NULL)
+ *                 break;
+ *             printf("%d\n", (int)self->child->value);
+ *         }
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *
+ * It prints `9 4`, then 1, 4 and 9.
+ *
+ * Rules, the bad news first
+ *
+ *   1. The structs and the children's array are storage of yours in which the library has its links: fields, never
+ *      locals. They stay where they are until the await of gather, wait, shield or cancel_and_wait is over; then no
+ *      pointer into them is left. Of asyncio_gather_future, asyncio_shield_future and asyncio_as_completed_init until
+ *      you close them, or until they end by themselves, as said there. What leaves an as_completed loop early and
+ *      forgets asyncio_as_completed_close corrupts memory.
+ *   2. gather ends at the first error; the other children run on, and their errors are lost, as in Python. Cancelling
+ *      who awaits a gather cancels its children. A task group (asyncio/taskgroups.h) is the easier form.
+ *   3. wait, as_completed and shield cancel nobody, and wait raises nobody's error: look at each child.
+ *   4. A child holds its task until its outcome was read: gather and as_completed do that themselves, after wait you
+ *      call asyncio_child_result or asyncio_child_release for every child.
+ */
+#ifndef ASYNCIO_TASKS_H
+#define ASYNCIO_TASKS_H
+
+#include "../asyncio_loop.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Children ---- */
+
+/* One of several awaited things, and its outcome. Yours to read: done; if done, err and value (of an error its detail:
+ * a cancellation's message, a traceback); future, until the outcome was read. 104 bytes where pointers have 8. */
+typedef struct asyncio_child {
+    asyncio_future *future; /* held; NULL if there is none, or none any more */
+    asyncio_value value;
+    asyncio_handle handle; /* its done callback; in as_completed's queue, its link */
+    void *owner;
+    int err; /* not done: why there is no Future */
+    bool done;
+    bool task; /* the Future is a Task's */
+    bool made; /* from a coroutine */
+    bool gone; /* its outcome was read, or it was given up */
+    bool same; /* an earlier child has the same Future */
+    bool late; /* was done before anybody waited */
+} asyncio_child;
+
+static inline int asyncio_child_set_future(asyncio_child *child, asyncio_future *future)
+{
+    asyncio__clear(child, sizeof *child);
+    child->future = asyncio_future_hold(future);
+    child->task = future != NULL && (future->flags & ASYNCIO__TASK);
+    child->err = future != NULL ? 0 : ASYNCIO_ENOMEM;
+    return child->err;
+}
+static inline int asyncio_child_set_task(asyncio_child *child, asyncio_task *task)
+{
+    return asyncio_child_set_future(child, task != NULL ? asyncio_task_future(task) : NULL);
+}
+static inline int asyncio_child_set_root(asyncio_child *child, asyncio_root *root)
+{
+    asyncio_task_options options;
+    asyncio_task *task = NULL;
+    int err;
+    asyncio__clear(child, sizeof *child);
+    asyncio__no_options(&options);
+    options.into = &task;
+    err = asyncio_loop_create_task(NULL, root, &options);
+    if (err == 0 && task != NULL) {
+        child->future = asyncio_task_future(task);
+        child->task = child->made = true;
+    } else {
+        child->err = err != 0 ? err : ASYNCIO_ENOMEM;
+    }
+    return child->err;
+}
+
+/* Gives up the hold. A loop that is being closed frees its heap tasks itself, perhaps before this. */
+static inline void asyncio__child_drop(asyncio_child *child, asyncio_loop *loop)
+{
+    asyncio_future *future = child->future;
+    child->future = NULL;
+    child->gone = true;
+    if (future != NULL && !(child->task && asyncio__core_of(loop)->closed))
+        asyncio_future_release(future);
+}
+
+/* Copies the outcome, without reading it: its error may still be reported. */
+static inline void asyncio__child_look(asyncio_child *child)
+{
+    asyncio_future *future = child->future;
+    child->done = asyncio_future_done(future);
+    child->err = future->err;
+    child->value = future->value;
+    if (!child->done)
+        child->err = 0, child->value = 0;
+}
+
+static inline void asyncio__child_read(asyncio_child *child, asyncio_loop *loop)
+{
+    asyncio__child_look(child);
+    child->future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+    asyncio__child_drop(child, loop);
+}
+
+/*
+ * asyncio_child_set(&child, x) - what a child waits for.
+ *
+ *   child      one that holds nothing: new, or its outcome was read, or released. Need not be zeroed.
+ *   x          a coroutine (ASYNC_NEW, ASYNC_AT), which becomes a task of the running loop at once; a Task *; a Future *
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_ENOMEM if x is NULL; what create_task returned, which it also reports. Then gather, wait and
+ *              as_completed give that error, so that you need not look here.
+ *   Memory     allocates nothing. Cost: O(1). Holds the Future: give it up as rule 4 says.
+ *   Source     tasks.py:ensure_future. In C without ASYNCIO_GENERIC: asyncio_child_set_root, _task, _future.
+ *
+ * asyncio_child_result(&child, &value) - read a child's outcome after wait, and give up its Future.
+ *
+ *   value      receives the result, or 0; may be NULL
+ *   Suspends   never. Allocates nothing.
+ *   Returns    0; the child's error, also ASYNCIO_ECANCELLED, which counts as read; ASYNCIO_EINVALIDSTATE if it is not
+ *              done (it stays held), or was given up before it was
+ *   Source     futures.py:Future.result
+ *
+ * asyncio_child_release(&child) - give a child up without reading its outcome. The task runs on. An error that nobody
+ * reads is reported, as asyncio_future_release does. Nothing happens to one that holds nothing.
+ */
+static inline int asyncio_child_result(asyncio_child *child, asyncio_value *value)
+{
+    if (child->future != NULL && asyncio_future_done(child->future))
+        asyncio__child_read(child, child->future->loop);
+    if (value != NULL)
+        *value = child->done && child->err == 0 ? child->value : 0;
+    if (child->done)
+        return child->err;
+    return child->err != 0 ? child->err : ASYNCIO_EINVALIDSTATE;
+}
+static inline void asyncio_child_release(asyncio_child *child)
+{
+    if (child->future != NULL)
+        asyncio__child_drop(child, child->future->loop);
+}
+
+/* Marks the children whose Future an earlier one has, without comparing each with each. True to begin, false to end. */
+static inline void asyncio__children_same(asyncio_child *children, size_t count, bool begin)
+{
+    size_t i;
+    for (i = 0; i < count; i++) {
+        asyncio_future *future = children[i].future;
+        if (future == NULL)
+            continue;
+        if (begin)
+            children[i].same = (future->flags & ASYNCIO__SEEN) != 0;
+        if (begin)
+            future->flags |= ASYNCIO__SEEN;
+        else
+            future->flags &= (uint16_t)~ASYNCIO__SEEN;
+    }
+}
+
+static inline int asyncio__child_listen(asyncio_child *child, asyncio_done_callback callback, void *owner)
+{
+    child->owner = owner;
+    return asyncio_future_add_done_callback(child->future, &child->handle, callback, child);
+}
+
+/* ---- Coroutines that wait for a Future of their own, which callbacks settle ---- */
+
+typedef struct asyncio__waiter asyncio__waiter;
+struct asyncio__waiter {
+    asyncio_coro coro;
+    asyncio__hooked_future outer;
+    void (*unhook)(asyncio__waiter *waiter); /* takes back every pointer into the frame */
+};
+
+static inline asyncio__waiter *asyncio__waiter_of(asyncio_task *task)
+{
+    return (asyncio__waiter *)(void *)asyncio__root_of(task)->awaiter;
+}
+
+/* Only the loop's close takes a task out of the ready list, or out of the Future that it waits for here. */
+static inline void asyncio__waiter_ready_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    asyncio__waiter_of(task)->unhook(asyncio__waiter_of(task));
+}
+static const asyncio__wait asyncio__waiter_ready = {NULL, NULL, asyncio__waiter_ready_detach, asyncio__ready_cancel,
+                                                    "ready", false};
+static inline void asyncio__waiter_woken(asyncio__node *node, asyncio_future *future)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    asyncio__task_woken(node, future);
+    task->wait.node.wait = &asyncio__waiter_ready;
+}
+static inline void asyncio__waiter_detach(asyncio_task *task)
+{
+    asyncio__future_detach(task);
+    asyncio__waiter_of(task)->unhook(asyncio__waiter_of(task));
+}
+static const asyncio__wait asyncio__waiter_wait = {NULL, asyncio__waiter_woken, asyncio__waiter_detach,
+                                                   asyncio__future_pass_cancel, "waiting for several", true};
+
+static inline void asyncio__waiter_init(asyncio__waiter *waiter, asyncio__resume resume,
+                                        void (*unhook)(asyncio__waiter *waiter))
+{
+    waiter->coro.resume = resume;
+    waiter->unhook = unhook;
+    asyncio_future_init(&waiter->outer.future, NULL);
+}
+
+static inline int asyncio__waiter_await(asyncio__waiter *waiter, asyncio_task *task)
+{
+    waiter->coro.state = 3;
+    return asyncio__await_status(&waiter->coro, task,
+                                 asyncio__future_status(task, &waiter->outer.future, &asyncio__waiter_wait));
+}
+
+static inline int asyncio__waiter_leave(asyncio__waiter *waiter, asyncio_task *task, int err)
+{
+    waiter->unhook(waiter);
+    asyncio_future_release(&waiter->outer.future);
+    waiter->coro.state = 2;
+    *asyncio__result_of(&waiter->coro, task) = waiter->coro.value;
+    return err;
+}
+
+/* ---- gather ---- */
+
+/* What waits for several children together. All of it is the library's. */
+typedef struct asyncio_gather {
+    asyncio__waiter waiter;
+    asyncio_child *children;
+    size_t count, left;
+    size_t refused;        /* arguments after one that could not be waited for */
+    asyncio_value message; /* of a cancel() that the last child has, but did not die of */
+    int err;               /* why it could not begin */
+    bool return_exceptions;
+    bool cancel_requested;
+    bool cancelling; /* it is cancelling its children just now */
+} asyncio_gather;
+
+/* Listens no more: outcomes are read, and who still runs is left to itself. */
+static inline void asyncio__gather_leave(asyncio_gather *all)
+{
+    asyncio_loop *loop = all->waiter.outer.future.loop;
+    size_t i;
+    for (i = 0; i < all->count; i++) {
+        asyncio_child *child = &all->children[i];
+        asyncio_future *future = child->future;
+        bool keeps;
+        if (future == NULL)
+            continue;
+        asyncio_handle_cancel(&child->handle);
+        if (child->task && asyncio__core_of(loop)->closed) {
+            asyncio__child_drop(child, loop);
+            continue;
+        }
+        if (!asyncio_future_done(future))
+            future->flags |= ASYNCIO__FORSAKEN;
+        keeps = !child->task || !asyncio_future_cancelled(future) || (future->flags & ASYNCIO__MESSAGE);
+        asyncio__child_read(child, loop);
+        if (!keeps) /* as in CPython, where a Task's message went with the error that it died of */
+            child->value = 0;
+    }
+}
+
+static inline void asyncio__gather_end(asyncio_gather *all, int err, asyncio_value value)
+{
+    asyncio__gather_leave(all);
+    asyncio__future_settle(&all->waiter.outer.future, err != 0 ? ASYNCIO__UNREAD : 0u, err, value);
+}
+
+/* All are done, and this is the last one. */
+static inline void asyncio__gather_cancelled(asyncio_gather *all)
+{
+    asyncio_future *last = all->children[all->count - 1].future;
+    asyncio__gather_end(all, ASYNCIO_ECANCELLED, asyncio_future_cancelled(last) ? last->value : all->message);
+}
+
+static inline void asyncio__gather_one(asyncio_gather *all, asyncio_future *future)
+{
+    all->left--;
+    if (future->err != 0 && !all->return_exceptions)
+        asyncio__gather_end(all, future->err, future->value);
+    else if (all->left == 0 && all->cancel_requested)
+        asyncio__gather_cancelled(all);
+    else if (all->left == 0)
+        asyncio__gather_end(all, 0, (asyncio_value)all->children);
+}
+static inline void asyncio__gather_done(asyncio_future *future, void *arg)
+{
+    asyncio__gather_one((asyncio_gather *)((asyncio_child *)arg)->owner, future);
+}
+
+/* Its cancel(): goes to the children. If it comes back to here, a child waits for this gather, and nobody is at the
+ * bottom to ask: whoever waits here is woken at once. */
+static inline bool asyncio__gather_cancel(asyncio_future *future, const char *msg)
+{
+    asyncio_gather *all = (asyncio_gather *)(void *)((char *)future - offsetof(asyncio__waiter, outer));
+    bool any = false;
+    size_t i;
+    if (all->cancelling) {
+        asyncio__gather_leave(all);
+        asyncio__future_settle(future, ASYNCIO__CANCELLED, ASYNCIO_ECANCELLED, (asyncio_value)msg);
+        return true;
+    }
+    all->cancelling = true;
+    for (i = 0; i < all->count && !asyncio_future_done(future); i++) {
+        asyncio_future *child = all->children[i].future;
+        if (!asyncio_future_cancel(child, msg))
+            continue;
+        any = true;
+        if (i == all->count - 1 && all->children[i].task && (child->flags & ASYNCIO__MUST_CANCEL))
+            all->message = (asyncio_value)msg;
+    }
+    all->cancelling = false;
+    if (any)
+        all->cancel_requested = true;
+    return any;
+}
+
+static inline void asyncio__gather_unhook(asyncio__waiter *waiter)
+{
+    if (!asyncio_future_done(&waiter->outer.future))
+        asyncio__gather_leave((asyncio_gather *)(void *)waiter);
+}
+
+static inline int asyncio__gather_resume(asyncio_coro *self, asyncio_task *task, int err)
+{
+    asyncio__waiter *waiter = (asyncio__waiter *)(void *)self;
+    if (err == ASYNCIO__DESCRIBE)
+        return asyncio__name_frame(task, "asyncio_gather", __FILE__);
+    if (self->state == 0)
+        err = asyncio__waiter_await(waiter, task);
+    return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(waiter, task, err);
+}
+
+static inline int asyncio__gather_listen(asyncio_gather *all, asyncio_child *child)
+{
+    asyncio_loop **loop = &all->waiter.outer.future.loop;
+    if (child->future == NULL)
+        return child->err != 0 && !child->gone ? child->err : ASYNCIO_EVALUE;
+    if (*loop == NULL)
+        *loop = child->future->loop;
+    if (*loop != child->future->loop)
+        return ASYNCIO_EVALUE;
+    if (child->made)
+        child->future->flags |= ASYNCIO__QUIET;
+    if (child->same)
+        return 0;
+    child->late = asyncio_future_done(child->future);
+    all->left++;
+    return child->late ? 0 : asyncio__child_listen(child, asyncio__gather_done, all);
+}
+
+static inline void asyncio__gather_begin(asyncio_gather *all, asyncio_child *children, bool return_exceptions)
+{
+    asyncio__clear(all, sizeof *all);
+    asyncio__waiter_init(&all->waiter, asyncio__gather_resume, asyncio__gather_unhook);
+    all->waiter.outer.cancel = asyncio__gather_cancel;
+    all->waiter.outer.future.flags |= ASYNCIO__CANCEL_HOOK;
+    all->children = children;
+    all->return_exceptions = return_exceptions;
+}
+
+/* Takes one child more. After the first that failed, the rest is not listened to. */
+static inline void asyncio__gather_take(asyncio_gather *all, asyncio_child *child)
+{
+    if (all->err == 0)
+        all->err = asyncio__gather_listen(all, child);
+    if (all->err == 0)
+        all->count++;
+    else
+        asyncio_child_release(child);
+}
+
+/* The next child is filled. Compared with each one before it: there are at most 13. */
+static inline void asyncio__gather_added(asyncio_gather *all, asyncio_child *child)
+{
+    size_t i;
+    for (i = 0; i < all->count && !child->made; i++)
+        if (all->children[i].future == child->future)
+            child->same = true;
+    asyncio__gather_take(all, child);
+    if (all->err != 0)
+        all->refused++;
+}
+
+/* After a child that could not be made, the next ones are not begun. */
+static inline asyncio_child *asyncio__gather_next(asyncio_gather *all)
+{
+    asyncio_child *child = &all->children[all->count + all->refused];
+    if (all->err == 0)
+        return child;
+    asyncio__clear(child, sizeof *child);
+    child->err = all->err;
+    all->refused++;
+    return NULL;
+}
+static inline void asyncio__gather_add_future(asyncio_gather *all, asyncio_future *future)
+{
+    asyncio_child *child = asyncio__gather_next(all);
+    if (child == NULL)
+        return;
+    (void)asyncio_child_set_future(child, future);
+    asyncio__gather_added(all, child);
+}
+static inline void asyncio__gather_add_task(asyncio_gather *all, asyncio_task *task)
+{
+    asyncio__gather_add_future(all, task != NULL ? asyncio_task_future(task) : NULL);
+}
+static inline void asyncio__gather_add_root(asyncio_gather *all, asyncio_root *root)
+{
+    asyncio_child *child = asyncio__gather_next(all);
+    if (child == NULL) {
+        asyncio_coro_close(root);
+        return;
+    }
+    (void)asyncio_child_set_root(child, root);
+    asyncio__gather_added(all, child);
+}
+
+/* All are there. Those that were done before count now, in their order. */
+static inline asyncio_coro *asyncio__gather_begun(asyncio_gather *all)
+{
+    asyncio_future *outer = &all->waiter.outer.future;
+    size_t i;
+    if (all->err != 0)
+        asyncio__gather_end(all, all->err, 0);
+    else if (all->count == 0)
+        asyncio__gather_end(all, 0, (asyncio_value)all->children);
+    for (i = 0; i < all->count && !asyncio_future_done(outer); i++)
+        if (all->children[i].late)
+            asyncio__gather_one(all, all->children[i].future);
+    return &all->waiter.coro;
+}
+
+static inline asyncio_coro *asyncio__gather_n(asyncio_gather *all, asyncio_child *children, size_t count,
+                                              bool return_exceptions)
+{
+    size_t i;
+    asyncio__gather_begin(all, children, return_exceptions);
+    asyncio__children_same(children, count, true);
+    asyncio__children_same(children, count, false);
+    for (i = 0; i < count; i++)
+        asyncio__gather_take(all, &children[i]);
+    return asyncio__gather_begun(all);
+}
+
+/*
+ * asyncio_gather(&self->all, self->children, x, y, ...) - for ASYNC_AWAIT: run several at once, wait for all.
+ *
+ *   all        an asyncio_gather in the frame; children: an array of at least as many asyncio_child as there are x, also
+ *              in the frame. Both without side effects; need not be zeroed. In use until the await is over, no longer.
+ *   x, y ...   1 to 14: coroutines (ASYNC_NEW, ASYNC_AT; each becomes a task), Task * and Future *, mixed; the same one
+ *              several times, too
+ *   Suspends   until all are done, or the first error; not at all if they are done already
+ *   Gives      the children's address. Each child has .done and its .value.
+ *              Errors: that of the first child that fails, ASYNCIO_ECANCELLED too, with its detail; the others run on,
+ *              and their errors are lost, but .done, .err and .value tell what those had that were done by then.
+ *              ASYNCIO_ECANCELLED if this task was cancelled: its children are, and it waits until the first (with
+ *              return_exceptions: until all) are done. ASYNCIO_EVALUE for Futures of several loops. ASYNCIO_ENOMEM and
+ *              the like if a child cannot be made: those before it run on, forsaken; the coroutines after it are closed.
+ *   Memory     allocates nothing. Cost: O(children), a Future given several times too; n x n / 2 comparisons of pointers
+ *              for the at most 14 of this macro.
+ *   Source     tasks.py:gather. Differs: no list is made, children[i] is the i-th result. A circle (a child awaits this
+ *              gather) that is cancelled has no bottom: the gather itself is cancelled, where CPython's recursion ends
+ *              in RecursionError.
+ *
+ * asyncio_gather_return_exceptions(&self->all, self->children, x, y, ...) - the same, but errors are results: waits for
+ * all; each child has .err (0: a result) and .value (of ASYNCIO_ECANCELLED the message, which a cancelled Task mostly
+ * has lost: as in Python). Gives an error only if this task was cancelled, or a child could not be made.
+ *
+ * asyncio_gather_n(&self->all, self->children, n), asyncio_gather_n_return_exceptions(...) - of n children filled by
+ * asyncio_child_set, as many as you like, none too. Takes them over: nothing to release. If one cannot be waited for, it
+ * and those after it are released.
+ */
+static inline asyncio_coro *asyncio_gather_n(asyncio_gather *all, asyncio_child *children, size_t n)
+{
+    return asyncio__gather_n(all, children, n, false);
+}
+static inline asyncio_coro *asyncio_gather_n_return_exceptions(asyncio_gather *all, asyncio_child *children, size_t n)
+{
+    return asyncio__gather_n(all, children, n, true);
+}
+
+/*
+ * asyncio_gather_future(&all, children, x, y, ...) - gather's outer Future itself: to store, cancel, shield, await
+ * several times, give to another gather, add callbacks to. asyncio_gather_outer(&all) - that of any gather above.
+ *
+ *   Suspends   never
+ *   Returns    the Future, never NULL; done already if all children are. asyncio_future_cancel passes the request on to
+ *              all children: true if one of them took it; the Future ends when they do. false if it is done, or if all
+ *              children are.
+ *   Memory     allocates nothing. all and children must stay until asyncio_gather_close, and the Future until its last
+ *              callback has run.
+ *   Source     tasks.py:_GatheringFuture
+ *
+ * asyncio_gather_close(&all) - give it up. Children that still run are left to themselves, and their errors count as
+ * read; nobody may wait for the Future any more. An error of the Future that nobody read is reported. Needless if the
+ * gather was awaited as a coroutine.
+ */
+static inline asyncio_future *asyncio_gather_outer(asyncio_gather *all) { return &all->waiter.outer.future; }
+static inline void asyncio_gather_close(asyncio_gather *all)
+{
+    asyncio__gather_unhook(&all->waiter);
+    asyncio_future_release(&all->waiter.outer.future);
+}
+
+/* ---- wait ---- */
+
+enum { ASYNCIO_ALL_COMPLETED, ASYNCIO_FIRST_COMPLETED, ASYNCIO_FIRST_EXCEPTION };
+
+/* What waits for some of several children. All of it is the library's. */
+typedef struct asyncio_waiting {
+    asyncio__waiter waiter;
+    asyncio_handle timer;
+    asyncio_child *children;
+    size_t count, left;
+    asyncio_time timeout;
+    int mode;
+    bool limited;
+} asyncio_waiting;
+
+static inline void asyncio__waiting_release(asyncio_waiting *waiting)
+{
+    if (!asyncio_future_done(&waiting->waiter.outer.future))
+        (void)asyncio_future_set_result(&waiting->waiter.outer.future, 0);
+}
+static inline void asyncio__waiting_expire(void *arg) { asyncio__waiting_release((asyncio_waiting *)arg); }
+
+/* One more is done. Looking for an error reads it, as in CPython, which does not look at the last one. */
+static inline bool asyncio__waiting_count(asyncio_waiting *waiting, asyncio_future *future)
+{
+    if (--waiting->left == 0 || waiting->mode == ASYNCIO_FIRST_COMPLETED)
+        return true;
+    return waiting->mode == ASYNCIO_FIRST_EXCEPTION && !asyncio_future_cancelled(future) &&
+           asyncio_future_exception(future) != 0;
+}
+static inline void asyncio__waiting_done(asyncio_future *future, void *arg)
+{
+    asyncio_waiting *waiting = (asyncio_waiting *)((asyncio_child *)arg)->owner;
+    if (!asyncio__waiting_count(waiting, future))
+        return;
+    asyncio_handle_cancel(&waiting->timer);
+    asyncio__waiting_release(waiting);
+}
+
+/* Callbacks that were to run yet would only have counted. */
+static inline void asyncio__waiting_unhook(asyncio__waiter *waiter)
+{
+    asyncio_waiting *waiting = (asyncio_waiting *)(void *)waiter;
+    size_t i;
+    asyncio_handle_cancel(&waiting->timer);
+    for (i = 0; i < waiting->count; i++) {
+        asyncio_child *child = &waiting->children[i];
+        if (child->future == NULL || child->owner != waiting)
+            continue;
+        if (child->handle.flags & ASYNCIO__HANDLE_QUEUED)
+            (void)asyncio__waiting_count(waiting, child->future);
+        asyncio_handle_cancel(&child->handle);
+        child->owner = NULL;
+    }
+}
+
+static inline int asyncio__waiting_check(asyncio_waiting *waiting, asyncio_loop *loop)
+{
+    bool any = false;
+    size_t i;
+    if (waiting->mode < ASYNCIO_ALL_COMPLETED || waiting->mode > ASYNCIO_FIRST_EXCEPTION)
+        return ASYNCIO_EVALUE;
+    for (i = 0; i < waiting->count; i++) {
+        asyncio_child *child = &waiting->children[i];
+        if (child->gone)
+            continue;
+        if (child->future == NULL)
+            return child->err != 0 ? child->err : ASYNCIO_EVALUE;
+        if (child->future->loop != loop)
+            return ASYNCIO_EWRONGLOOP;
+        any = true;
+    }
+    return any ? 0 : ASYNCIO_EVALUE;
+}
+
+static inline int asyncio__waiting_begin(asyncio_waiting *waiting, asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    int err = asyncio__waiting_check(waiting, loop);
+    size_t i;
+    if (err != 0)
+        return err;
+    waiting->waiter.outer.future.loop = loop;
+    if (waiting->limited)
+        (void)asyncio_call_later_ticks(loop, &waiting->timer, waiting->timeout, asyncio__waiting_expire, waiting);
+    asyncio__children_same(waiting->children, waiting->count, true);
+    asyncio__children_same(waiting->children, waiting->count, false);
+    for (i = 0; i < waiting->count; i++) {
+        asyncio_child *child = &waiting->children[i];
+        if (child->future == NULL || child->same)
+            continue;
+        waiting->left++;
+        (void)asyncio__child_listen(child, asyncio__waiting_done, waiting);
+    }
+    return asyncio__waiter_await(&waiting->waiter, task);
+}
+
+static inline asyncio_value asyncio__waiting_look(asyncio_waiting *waiting)
+{
+    asyncio_value done = 0;
+    size_t i;
+    for (i = 0; i < waiting->count; i++) {
+        asyncio_child *child = &waiting->children[i];
+        if (child->future != NULL)
+            asyncio__child_look(child);
+        done += child->done;
+    }
+    return done;
+}
+
+static inline int asyncio__waiting_resume(asyncio_coro *self, asyncio_task *task, int err)
+{
+    asyncio_waiting *waiting = (asyncio_waiting *)(void *)self;
+    if (err == ASYNCIO__DESCRIBE)
+        return asyncio__name_frame(task, "asyncio_wait", __FILE__);
+    if (self->state == 0)
+        err = asyncio__waiting_begin(waiting, task);
+    if (err == ASYNCIO__PENDING)
+        return err;
+    asyncio__waiting_unhook(&waiting->waiter);
+    if (err == 0)
+        self->value = asyncio__waiting_look(waiting);
+    return asyncio__waiter_leave(&waiting->waiter, task, err);
+}
+
+static inline asyncio_coro *asyncio__wait_start(asyncio_waiting *waiting, asyncio_child *children, size_t count, int mode,
+                                                bool limited, asyncio_time timeout)
+{
+    asyncio__clear(waiting, sizeof *waiting);
+    asyncio__waiter_init(&waiting->waiter, asyncio__waiting_resume, asyncio__waiting_unhook);
+    waiting->children = children;
+    waiting->count = count;
+    waiting->mode = mode;
+    waiting->timeout = timeout;
+    waiting->limited = limited;
+#if ASYNCIO_HOSTED
+    waiting->limited = limited && timeout != INT64_MAX;
+#endif
+    return &waiting->waiter.coro;
+}
+
+/* ---- as_completed ---- */
+
+/* An iterator over children as they are done. All of it is the library's. */
+typedef struct asyncio_as_completed {
+    asyncio_loop *loop;
+    asyncio_child *children;
+    asyncio__node *waiters;     /* tasks in next() */
+    asyncio__node *first, *last; /* handles of children that are done and were not given yet */
+    asyncio_handle timer;
+    size_t count;
+    size_t todo;  /* not done yet */
+    size_t left;  /* not asked for yet */
+    size_t late;  /* not done when time was up, not given yet */
+    int err;      /* why it could not begin */
+} asyncio_as_completed;
+
+static inline void asyncio__each_drop(asyncio_as_completed *each)
+{
+    size_t i;
+    asyncio_handle_cancel(&each->timer);
+    for (i = 0; i < each->count; i++) {
+        asyncio_child *child = &each->children[i];
+        if (child->owner != each)
+            continue;
+        child->owner = NULL;
+        asyncio_handle_cancel(&child->handle);
+        asyncio__child_drop(child, each->loop);
+    }
+    each->first = each->last = NULL;
+    each->count = each->todo = each->left = each->late = 0;
+}
+
+/* A task in next() keeps the iterator in its leaf's value; while it waits, in its slot, too. */
+static inline asyncio_as_completed *asyncio__each_of(asyncio_task *task)
+{
+    return (asyncio_as_completed *)asyncio__root_of(task)->awaiter->value;
+}
+static inline void asyncio__each_closed(asyncio_as_completed *each)
+{
+    if (asyncio__core_of(each->loop)->closed)
+        asyncio__each_drop(each);
+}
+static inline void asyncio__each_ready_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    asyncio__each_closed(asyncio__each_of(task));
+}
+static inline void asyncio__each_detach(asyncio_task *task)
+{
+    asyncio_as_completed *each = (asyncio_as_completed *)task->wait.slot.object;
+    asyncio__list_remove(&each->waiters, &task->wait.node);
+    asyncio__each_closed(each);
+}
+
+/* Cancelled while it waited: when its turn comes, the one that it had asked for may be asked for again. */
+static inline void asyncio__each_cancelled_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    ((asyncio_as_completed *)task->wait.slot.object)->left++;
+    asyncio__step_task(task, ASYNCIO_ECANCELLED);
+}
+static inline void asyncio__each_cancelled_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    asyncio__each_closed((asyncio_as_completed *)task->wait.slot.object);
+}
+static inline bool asyncio__each_cancelled_cancel(asyncio_task *task, asyncio_value msg)
+{
+    (void)task, (void)msg; /* of two, the first message counts */
+    return false;
+}
+static const asyncio__wait asyncio__each_cancelled = {asyncio__each_cancelled_run, NULL, asyncio__each_cancelled_detach,
+                                                      asyncio__each_cancelled_cancel, "ready", false};
+static inline bool asyncio__each_cancel(asyncio_task *task, asyncio_value msg)
+{
+    asyncio_as_completed *each = (asyncio_as_completed *)task->wait.slot.object;
+    asyncio__list_remove(&each->waiters, &task->wait.node);
+    asyncio__wake(task, ASYNCIO_ECANCELLED, msg);
+    task->wait.node.wait = &asyncio__each_cancelled;
+    return true;
+}
+static const asyncio__wait asyncio__each_wait = {NULL, NULL, asyncio__each_detach, asyncio__each_cancel,
+                                                 "waiting in as_completed", false};
+
+static inline void asyncio__each_enqueue(asyncio_as_completed *each, asyncio_task *task)
+{
+    task->wait.slot.object = each;
+    asyncio__list_append(&each->waiters, &task->wait.node);
+}
+
+static inline asyncio_status asyncio__each_take(asyncio_as_completed *each)
+{
+    asyncio_child *child;
+    if (each->first == NULL) {
+        each->late--;
+        return asyncio__status(ASYNCIO_ETIMEOUT, 0);
+    }
+    child = (asyncio_child *)(void *)((char *)each->first - offsetof(asyncio_child, handle));
+    each->first = each->first == each->last ? NULL : each->first->next;
+    child->owner = NULL;
+    asyncio__child_read(child, each->loop);
+    return asyncio__status(0, (asyncio_value)child);
+}
+
+static inline bool asyncio__each_empty(const asyncio_as_completed *each)
+{
+    return each->first == NULL && each->late == 0;
+}
+
+/* Woken: takes what is there, or waits again, at the end, if another task was faster. */
+static inline void asyncio__each_run(asyncio__node *node);
+static const asyncio__wait asyncio__each_woken = {asyncio__each_run, NULL, asyncio__each_ready_detach,
+                                                  asyncio__ready_cancel, "ready", false};
+static inline void asyncio__each_wake(asyncio_as_completed *each)
+{
+    asyncio__node *node = each->waiters;
+    if (node == NULL)
+        return;
+    asyncio__list_remove(&each->waiters, node);
+    node->wait = &asyncio__each_woken;
+    asyncio__ready_push(asyncio__core_of(each->loop), node);
+}
+static inline void asyncio__each_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    asyncio_as_completed *each = asyncio__each_of(task);
+    asyncio_status status = {0, 0};
+    if (task->future.flags & ASYNCIO__MUST_CANCEL) {
+        each->left++;
+        if (!asyncio__each_empty(each))
+            asyncio__each_wake(each);
+    } else if (asyncio__each_empty(each)) {
+        node->wait = &asyncio__each_wait;
+        asyncio__each_enqueue(each, task);
+        return;
+    } else {
+        status = asyncio__each_take(each);
+    }
+    asyncio__root_of(task)->awaiter->value = status.value;
+    asyncio__step_task(task, status.code);
+}
+
+static inline void asyncio__each_done(asyncio_future *future, void *arg)
+{
+    asyncio_child *child = (asyncio_child *)arg;
+    asyncio_as_completed *each = (asyncio_as_completed *)child->owner;
+    asyncio__node *node = &child->handle.timer.node;
+    (void)future;
+    if (each->first == NULL)
+        each->first = node;
+    else
+        each->last->next = node;
+    each->last = node;
+    asyncio__each_wake(each);
+    if (--each->todo == 0)
+        asyncio_handle_cancel(&each->timer);
+}
+
+/* Time is up. Who is not done stays held until the end, so that you can cancel it. */
+static inline void asyncio__each_expire(void *arg)
+{
+    asyncio_as_completed *each = (asyncio_as_completed *)arg;
+    size_t i;
+    for (i = 0; i < each->count; i++) {
+        asyncio_child *child = &each->children[i];
+        if (child->owner == each &&
+            (child->handle.flags & (ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_QUEUED)))
+            asyncio_handle_cancel(&child->handle);
+    }
+    for (; each->todo > 0; each->todo--) {
+        each->late++;
+        asyncio__each_wake(each);
+    }
+}
+
+static inline int asyncio__each_check(asyncio_child *children, size_t count, asyncio_loop *loop)
+{
+    size_t i;
+    for (i = 0; i < count; i++) {
+        if (children[i].gone)
+            continue;
+        if (children[i].future == NULL)
+            return children[i].err != 0 ? children[i].err : ASYNCIO_EVALUE;
+        if (children[i].future->loop != loop)
+            return ASYNCIO_EVALUE;
+    }
+    return 0;
+}
+
+static inline int asyncio__each_init(asyncio_as_completed *each, asyncio_child *children, size_t count, bool limited,
+                                     asyncio_time timeout)
+{
+    size_t i;
+    asyncio__clear(each, sizeof *each);
+    each->loop = asyncio__running_loop;
+    each->children = children;
+    each->err = each->loop == NULL ? ASYNCIO_ENOLOOP : asyncio__each_check(children, count, each->loop);
+    if (each->err != 0) {
+        for (i = 0; i < count; i++)
+            asyncio_child_release(&children[i]);
+        return each->err;
+    }
+    each->count = count;
+    asyncio__children_same(children, count, true);
+    asyncio__children_same(children, count, false);
+    for (i = 0; i < count; i++) {
+        asyncio_child *child = &children[i];
+        if (child->same)
+            asyncio_child_release(child);
+        if (child->future == NULL)
+            continue;
+        (void)asyncio__child_listen(child, asyncio__each_done, each);
+        each->todo++;
+    }
+    each->left = each->todo;
+#if ASYNCIO_HOSTED
+    limited = limited && timeout != INT64_MAX;
+#endif
+    if (limited && each->todo != 0)
+        (void)asyncio_call_later_ticks(each->loop, &each->timer, timeout, asyncio__each_expire, each);
+    return 0;
+}
+
+static inline asyncio_status asyncio__each_next(asyncio_task *task, asyncio_as_completed *each)
+{
+    if (each->err != 0)
+        return asyncio__status(each->err, 0);
+    if (each->left == 0) {
+        if (each->waiters == NULL && asyncio__each_empty(each))
+            asyncio__each_drop(each);
+        return asyncio__status(0, 0);
+    }
+    each->left--;
+    if (!asyncio__each_empty(each))
+        return asyncio__each_take(each);
+    if (!asyncio__arm(task, &asyncio__each_wait))
+        return asyncio__status(ASYNCIO_ERUNTIME, 0);
+    asyncio__each_enqueue(each, task);
+    return asyncio__status(ASYNCIO__PENDING, (asyncio_value)each);
+}
+
+/*
+ * asyncio_as_completed_close(&each) - give an iterator up before its end: unhooks it from the children that still run,
+ * releases all. They run on; cancel them by child->future before, if you like. Nobody may wait in next() any more.
+ * Needless, and harmless, after next() gave NULL. Not to call it before the storage goes corrupts memory.
+ */
+static inline void asyncio_as_completed_close(asyncio_as_completed *each) { asyncio__each_drop(each); }
+
+/* ---- shield ---- */
+
+#define ASYNCIO__HANDLE_LOG 128u /* reports the error of what a cancelled shield shielded */
+
+/* What shields one awaited thing. All of it is the library's. */
+typedef struct asyncio_shield {
+    asyncio__waiter waiter;
+    asyncio_child inner;
+    asyncio_handle handle; /* the outer Future's first done callback */
+} asyncio_shield;
+
+static inline void asyncio__shield_log(asyncio_future *future, void *arg)
+{
+    (void)arg;
+    if (asyncio_future_cancelled(future) || asyncio_future_exception(future) == 0)
+        return;
+    asyncio__report(future, "exception in shielded future");
+}
+
+/* Its error will be reported, once. On the heap, for the shield goes before; without one, only if nobody reads it. */
+static inline void asyncio__shield_log_later(asyncio_future *future)
+{
+    asyncio__node *node;
+    for (node = future->waiters; node != NULL; node = node->next) {
+        if (node->wait->detach == NULL && (((asyncio_handle *)(void *)node)->flags & ASYNCIO__HANDLE_LOG)) {
+            asyncio__list_remove(&future->waiters, node);
+            asyncio__list_append(&future->waiters, node);
+            return;
+        }
+    }
+    if (asyncio_future_add_done_callback(future, NULL, asyncio__shield_log, NULL) == 0)
+        ((asyncio_handle *)(void *)future->waiters->prev)->flags |= ASYNCIO__HANDLE_LOG;
+}
+
+static inline void asyncio__shield_inner_done(asyncio_future *inner, void *arg)
+{
+    asyncio_shield *shield = (asyncio_shield *)((asyncio_child *)arg)->owner;
+    asyncio_future *outer = &shield->waiter.outer.future;
+    if (!asyncio_future_done(outer)) {
+        unsigned flags = inner->err == 0 ? 0u : ASYNCIO__UNREAD;
+        if (asyncio_future_cancelled(inner)) {
+            (void)asyncio_future_cancel(outer, NULL);
+        } else {
+            inner->flags &= (uint16_t)~ASYNCIO__UNREAD;
+            asyncio__future_settle(outer, flags, inner->err, inner->value);
+        }
+    }
+    asyncio__child_drop(&shield->inner, outer->loop);
+}
+
+static inline void asyncio__shield_outer_done(asyncio_future *outer, void *arg)
+{
+    asyncio_shield *shield = (asyncio_shield *)arg;
+    asyncio_future *inner = shield->inner.future;
+    if (inner == NULL || asyncio_future_done(inner))
+        return;
+    asyncio_handle_cancel(&shield->inner.handle);
+    asyncio__shield_log_later(inner);
+    asyncio__child_drop(&shield->inner, outer->loop);
+}
+
+static inline void asyncio__shield_unhook(asyncio__waiter *waiter)
+{
+    asyncio_shield *shield = (asyncio_shield *)(void *)waiter;
+    asyncio_handle_cancel(&shield->handle);
+    asyncio_handle_cancel(&shield->inner.handle);
+    asyncio__child_drop(&shield->inner, waiter->outer.future.loop);
+}
+
+static inline int asyncio__shield_resume(asyncio_coro *self, asyncio_task *task, int err)
+{
+    asyncio_shield *shield = (asyncio_shield *)(void *)self;
+    if (err == ASYNCIO__DESCRIBE)
+        return asyncio__name_frame(task, "asyncio_shield", __FILE__);
+    if (self->state == 0 && shield->inner.late)
+        err = asyncio__await_future(self, task, shield->inner.future);
+    else if (self->state == 0)
+        err = asyncio__waiter_await(&shield->waiter, task);
+    return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(&shield->waiter, task, err);
+}
+
+static inline asyncio_coro *asyncio__shield_begun(asyncio_shield *shield)
+{
+    asyncio_future *inner = shield->inner.future, *outer = &shield->waiter.outer.future;
+    asyncio__waiter_init(&shield->waiter, asyncio__shield_resume, asyncio__shield_unhook);
+    if (inner == NULL) {
+        asyncio__future_settle(outer, ASYNCIO__UNREAD, shield->inner.err, 0);
+        return &shield->waiter.coro;
+    }
+    outer->loop = inner->loop;
+    shield->inner.late = asyncio_future_done(inner);
+    if (!shield->inner.late) {
+        (void)asyncio__child_listen(&shield->inner, asyncio__shield_inner_done, shield);
+        (void)asyncio_future_add_done_callback(outer, &shield->handle, asyncio__shield_outer_done, shield);
+    }
+    return &shield->waiter.coro;
+}
+
+/*
+ * asyncio_shield(&self->shield, x) - for ASYNC_AWAIT: wait for x, but if this task is cancelled, x is not.
+ *
+ *   shield     an asyncio_shield in the frame, in use until the await is over
+ *   x          a coroutine (ASYNC_NEW, ASYNC_AT), which becomes a task at once; a Task *; a Future *
+ *   Suspends   until x is done; not at all if it is done already
+ *   Gives      x's value or error; ASYNCIO_ECANCELLED if this task was cancelled (x runs on) or x was (without a
+ *              message); ASYNCIO_ENOMEM if x is NULL, and the like
+ *   Memory     allocates nothing, but one block if it is cancelled before x is done, until x is: that x's error is then
+ *              reported at once ("exception in shielded future") and counts as read. Where there is no heap it is
+ *              reported only if nobody reads it. Cost: O(1).
+ *   Source     tasks.py:shield, of 3.14.2. Differs: x is held. Without ASYNCIO_GENERIC: asyncio_shield_root, _task,
+ *              _future.
+ *
+ * asyncio_shield_outer(&shield) - the Future to store, cancel, gather, or add callbacks to: of x itself if that was done
+ * from the start. Good until asyncio_shield_close, which gives all up (an error that nobody read is reported) and must
+ * come before the storage goes; needless if the shield was awaited as a coroutine.
+ */
+static inline asyncio_coro *asyncio_shield_future(asyncio_shield *shield, asyncio_future *x)
+{
+    asyncio__clear(shield, sizeof *shield);
+    (void)asyncio_child_set_future(&shield->inner, x);
+    return asyncio__shield_begun(shield);
+}
+static inline asyncio_coro *asyncio_shield_task(asyncio_shield *shield, asyncio_task *x)
+{
+    return asyncio_shield_future(shield, x != NULL ? asyncio_task_future(x) : NULL);
+}
+static inline asyncio_coro *asyncio_shield_root(asyncio_shield *shield, asyncio_root *x)
+{
+    asyncio__clear(shield, sizeof *shield);
+    (void)asyncio_child_set_root(&shield->inner, x);
+    return asyncio__shield_begun(shield);
+}
+static inline asyncio_future *asyncio_shield_outer(asyncio_shield *shield)
+{
+    return shield->inner.late ? shield->inner.future : &shield->waiter.outer.future;
+}
+static inline void asyncio_shield_close(asyncio_shield *shield)
+{
+    asyncio__shield_unhook(&shield->waiter);
+    asyncio_future_release(&shield->waiter.outer.future);
+}
+
+/* ---- cancel_and_wait ---- */
+
+/* What waits for something that it cancelled. All of it is the library's. */
+typedef struct asyncio_cancel_and_wait {
+    asyncio__waiter waiter;
+    asyncio_child child;
+} asyncio_cancel_and_wait;
+
+static inline void asyncio__cancel_and_wait_done(asyncio_future *future, void *arg)
+{
+    asyncio_cancel_and_wait *wait = (asyncio_cancel_and_wait *)((asyncio_child *)arg)->owner;
+    (void)future;
+    if (!asyncio_future_done(&wait->waiter.outer.future))
+        (void)asyncio_future_set_result(&wait->waiter.outer.future, 0);
+}
+
+static inline void asyncio__cancel_and_wait_unhook(asyncio__waiter *waiter)
+{
+    asyncio_cancel_and_wait *wait = (asyncio_cancel_and_wait *)(void *)waiter;
+    asyncio_handle_cancel(&wait->child.handle);
+    asyncio__child_drop(&wait->child, waiter->outer.future.loop);
+}
+
+static inline int asyncio__cancel_and_wait_begin(asyncio_cancel_and_wait *wait, asyncio_task *task)
+{
+    asyncio_future *future = wait->child.future;
+    if (future == NULL)
+        return ASYNCIO_ENOMEM;
+    if (future->loop != task->future.loop)
+        return ASYNCIO_EWRONGLOOP;
+    (void)asyncio__child_listen(&wait->child, asyncio__cancel_and_wait_done, wait);
+    (void)asyncio_future_cancel(future, NULL);
+    return asyncio__waiter_await(&wait->waiter, task);
+}
+
+static inline int asyncio__cancel_and_wait_resume(asyncio_coro *self, asyncio_task *task, int err)
+{
+    asyncio_cancel_and_wait *wait = (asyncio_cancel_and_wait *)(void *)self;
+    if (err == ASYNCIO__DESCRIBE)
+        return asyncio__name_frame(task, "asyncio_cancel_and_wait", __FILE__);
+    if (self->state == 0)
+        err = asyncio__cancel_and_wait_begin(wait, task);
+    return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(&wait->waiter, task, err);
+}
+
+/*
+ * asyncio_cancel_and_wait(&self->stop, x) - for ASYNC_AWAIT: cancel x, and wait until it is done.
+ *
+ *   stop       an asyncio_cancel_and_wait in the frame, in use until the await is over
+ *   x          a Task * or a Future *, held meanwhile
+ *   Suspends   always: two iterations if x is done already, else until it is, however long its clean-up takes
+ *   Gives      0, whatever x ended with: asyncio_task_result tells. ASYNCIO_ECANCELLED if this task itself was cancelled
+ *              while it waited, so that the two cannot be confused (x then is still asked to stop); ASYNCIO_ENOMEM if x
+ *              is NULL; ASYNCIO_EWRONGLOOP
+ *   Memory     allocates nothing. Cost: O(1), and as asyncio_task_cancel.
+ *   Source     tasks.py:_cancel_and_wait, which is private there. Without ASYNCIO_GENERIC: asyncio_cancel_and_wait_task,
+ *              _future.
+ */
+static inline asyncio_coro *asyncio_cancel_and_wait_future(asyncio_cancel_and_wait *stop, asyncio_future *x)
+{
+    asyncio__clear(stop, sizeof *stop);
+    asyncio__waiter_init(&stop->waiter, asyncio__cancel_and_wait_resume, asyncio__cancel_and_wait_unhook);
+    (void)asyncio_child_set_future(&stop->child, x);
+    return &stop->waiter.coro;
+}
+static inline asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait *stop, asyncio_task *x)
+{
+    return asyncio_cancel_and_wait_future(stop, x != NULL ? asyncio_task_future(x) : NULL);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+/*
+ * asyncio_wait(&self->waiting, self->children, n, mode), asyncio_wait(..., mode, seconds) - for ASYNC_AWAIT: wait until
+ * some of the children are done.
+ *
+ *   waiting    an asyncio_waiting in the frame, in use until the await is over
+ *   children   n of them, filled by asyncio_child_set. Those that were read or released are left out, so that you can
+ *              wait for the rest again; the same Future may be there several times.
+ *   mode       ASYNCIO_ALL_COMPLETED; ASYNCIO_FIRST_COMPLETED: until one is done; ASYNCIO_FIRST_EXCEPTION: until one
+ *              fails (a cancelled one did not), else all
+ *   seconds    no longer than that, an int or a double; 0 or negative: until the next iterations' timers; left out or
+ *              INFINITY (hosted): no limit. asyncio_wait_ticks(...): in ticks.
+ *   Suspends   always: two iterations if all are done already
+ *   Gives      how many children are done. Each child's .done, and if so its .err and .value, are set as they are when
+ *              this task goes on: more may be done than it waited for. No error when time is up, none of the children's.
+ *              ASYNCIO_ECANCELLED if this task was cancelled (the children are not); ASYNCIO_EVALUE for no children, a
+ *              child that was never set, or a bad mode; ASYNCIO_EWRONGLOOP; a child's error if it could not be made.
+ *   Memory     allocates nothing. Cost: O(n), of a timeout as asyncio_call_at. The children stay held; an error counts
+ *              as unread until asyncio_child_result (FIRST_EXCEPTION reads what it looks at, as in Python).
+ *   Source     tasks.py:wait. Differs: flags in the array for two sets. A coroutine, which Python refuses, becomes a
+ *              task in asyncio_child_set, which you still hold.
+ */
+#define asyncio_wait(...) ASYNCIO__CAT(ASYNCIO__WAIT_FOR_SOME_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define ASYNCIO__WAIT_FOR_SOME_4(waiting, children, n, mode)                                                           \
+    asyncio__wait_start((waiting), (children), (n), (mode), false, 0)
+#define ASYNCIO__WAIT_FOR_SOME_5(waiting, children, n, mode, seconds)                                                  \
+    asyncio_wait_ticks(waiting, children, n, mode, ASYNCIO_SECONDS(seconds))
+#define asyncio_wait_ticks(waiting, children, n, mode, ticks)                                                          \
+    asyncio__wait_start((waiting), (children), (n), (mode), true, (ticks))
+
+/*
+ * asyncio_as_completed_init(&each, children, n), asyncio_as_completed_init(&each, children, n, seconds) - begin to
+ * collect children in the order in which they are done. In a running loop.
+ *
+ *   each       storage for the iterator; with the children in use until next() gave NULL, or asyncio_as_completed_close
+ *   children   n of them, filled by asyncio_child_set; taken over: nothing to release. Those that were read or released
+ *              are left out; of equal ones only the first counts, the others are released.
+ *   seconds    for all together; left out or INFINITY (hosted): no limit. asyncio_as_completed_init_ticks: in ticks.
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_ENOLOOP; ASYNCIO_EVALUE for a child that was never set or of another loop; a child's error if
+ *              it could not be made. After an error all are released, and next() gives that error, too.
+ *   Memory     allocates nothing. Cost: O(n), of the timeout as asyncio_call_at.
+ *   Source     tasks.py:as_completed, _AsCompletedIterator
+ *
+ * asyncio_as_completed_next(&each) - for ASYNC_AWAIT_INTO(self->child, ...): the next one.
+ *
+ *   Suspends   if none is done that was not given yet. Several tasks may wait; first come, first served.
+ *   Gives      the asyncio_child *, with .err and .value, which count as read; which one it is tells child - children.
+ *              NULL after the last: then all is released. ASYNCIO_ETIMEOUT, once for each child that was not done when
+ *              time was up; those stay held until the end, or close. ASYNCIO_ECANCELLED if this task was cancelled:
+ *              what it waited for can be asked for again, nothing is lost.
+ *   Memory     allocates nothing. Cost: O(1).
+ *   Source     tasks.py:_AsCompletedIterator.__anext__. Differs: gives a child for a Future; its error is not raised.
+ *              After a cancelled step CPython 3.14.2 asks for one less, and so never gives the last one; later ones do
+ *              as here. Closed early, its left-over callbacks take no iterations.
+ */
+#define asyncio_as_completed_init(...)                                                                                 \
+    ASYNCIO__CAT(ASYNCIO__AS_COMPLETED_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define ASYNCIO__AS_COMPLETED_3(each, children, n) asyncio__each_init((each), (children), (n), false, 0)
+#define ASYNCIO__AS_COMPLETED_4(each, children, n, seconds)                                                            \
+    asyncio_as_completed_init_ticks(each, children, n, ASYNCIO_SECONDS(seconds))
+#define asyncio_as_completed_init_ticks(each, children, n, ticks)                                                      \
+    asyncio__each_init((each), (children), (n), true, (ticks))
+#define asyncio_as_completed_next(each) asyncio__each_next(ASYNCIO__CURRENT, (each))
+
+#ifdef __cplusplus
+static inline int asyncio_child_set(asyncio_child *child, asyncio_root *x) { return asyncio_child_set_root(child, x); }
+static inline int asyncio_child_set(asyncio_child *child, asyncio_task *x) { return asyncio_child_set_task(child, x); }
+static inline int asyncio_child_set(asyncio_child *child, asyncio_future *x)
+{
+    return asyncio_child_set_future(child, x);
+}
+static inline void asyncio__gather_add(asyncio_gather *all, asyncio_root *x) { asyncio__gather_add_root(all, x); }
+static inline void asyncio__gather_add(asyncio_gather *all, asyncio_task *x) { asyncio__gather_add_task(all, x); }
+static inline void asyncio__gather_add(asyncio_gather *all, asyncio_future *x) { asyncio__gather_add_future(all, x); }
+static inline asyncio_coro *asyncio__shield(asyncio_shield *shield, asyncio_root *x)
+{
+    return asyncio_shield_root(shield, x);
+}
+static inline asyncio_coro *asyncio__shield(asyncio_shield *shield, asyncio_task *x)
+{
+    return asyncio_shield_task(shield, x);
+}
+static inline asyncio_coro *asyncio__shield(asyncio_shield *shield, asyncio_future *x)
+{
+    return asyncio_shield_future(shield, x);
+}
+static inline asyncio_coro *asyncio__cancel_and_wait(asyncio_cancel_and_wait *stop, asyncio_task *x)
+{
+    return asyncio_cancel_and_wait_task(stop, x);
+}
+static inline asyncio_coro *asyncio__cancel_and_wait(asyncio_cancel_and_wait *stop, asyncio_future *x)
+{
+    return asyncio_cancel_and_wait_future(stop, x);
+}
+#define ASYNCIO__GATHER_ADD(all, x) asyncio__gather_add((all), (x))
+#define asyncio_shield(shield, x) asyncio__shield((shield), (x))
+#define asyncio_cancel_and_wait(stop, x) asyncio__cancel_and_wait((stop), (x))
+#elif ASYNCIO_GENERIC
+#define ASYNCIO__GATHER_ADD(all, x)                                                                                    \
+    (ASYNCIO__EXTENSION _Generic((x),                                                                                  \
+         asyncio_root *: asyncio__gather_add_root,                                                                     \
+         asyncio_task *: asyncio__gather_add_task,                                                                     \
+         asyncio_future *: asyncio__gather_add_future)((all), (x)))
+#define asyncio_child_set(child, x)                                                                                    \
+    (ASYNCIO__EXTENSION _Generic((x),                                                                                  \
+         asyncio_root *: asyncio_child_set_root,                                                                       \
+         asyncio_task *: asyncio_child_set_task,                                                                       \
+         asyncio_future *: asyncio_child_set_future)((child), (x)))
+#define asyncio_shield(shield, x)                                                                                      \
+    (ASYNCIO__EXTENSION _Generic((x),                                                                                  \
+         asyncio_root *: asyncio_shield_root,                                                                          \
+         asyncio_task *: asyncio_shield_task,                                                                          \
+         asyncio_future *: asyncio_shield_future)((shield), (x)))
+#define asyncio_cancel_and_wait(stop, x)                                                                               \
+    (ASYNCIO__EXTENSION _Generic((x),                                                                                  \
+         asyncio_task *: asyncio_cancel_and_wait_task,                                                                 \
+         asyncio_future *: asyncio_cancel_and_wait_future)((stop), (x)))
+#endif
+
+/* An array that is too small does not compile; of a pointer nobody knows. */
+#define ASYNCIO__ROOM_FOR(children, n)                                                                                 \
+    ((void)sizeof(char[sizeof(children) < sizeof(asyncio_child) || sizeof(children) >= (n) * sizeof(asyncio_child)     \
+                           ? 1                                                                                         \
+                           : -1]))
+#define asyncio_gather(all, children, ...) ASYNCIO__GATHER(false, all, children, __VA_ARGS__)
+#define asyncio_gather_return_exceptions(all, children, ...) ASYNCIO__GATHER(true, all, children, __VA_ARGS__)
+#define asyncio_gather_future(all, children, ...)                                                                      \
+    ((void)ASYNCIO__GATHER(false, all, children, __VA_ARGS__), asyncio_gather_outer(all))
+#define asyncio_gather_future_return_exceptions(all, children, ...)                                                    \
+    ((void)ASYNCIO__GATHER(true, all, children, __VA_ARGS__), asyncio_gather_outer(all))
+#define ASYNCIO__GATHER(mode, all, children, ...)                                                                      \
+    (ASYNCIO__ROOM_FOR(children, ASYNCIO__COUNT(__VA_ARGS__)), asyncio__gather_begin((all), (children), mode),         \
+     ASYNCIO__CAT(ASYNCIO__ADD_, ASYNCIO__COUNT(__VA_ARGS__))(all, __VA_ARGS__), asyncio__gather_begun(all))
+#define ASYNCIO__ADD_1(all, x) ASYNCIO__GATHER_ADD(all, x)
+#define ASYNCIO__ADD_2(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_1(all, __VA_ARGS__)
+#define ASYNCIO__ADD_3(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_2(all, __VA_ARGS__)
+#define ASYNCIO__ADD_4(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_3(all, __VA_ARGS__)
+#define ASYNCIO__ADD_5(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_4(all, __VA_ARGS__)
+#define ASYNCIO__ADD_6(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_5(all, __VA_ARGS__)
+#define ASYNCIO__ADD_7(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_6(all, __VA_ARGS__)
+#define ASYNCIO__ADD_8(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_7(all, __VA_ARGS__)
+#define ASYNCIO__ADD_9(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_8(all, __VA_ARGS__)
+#define ASYNCIO__ADD_10(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_9(all, __VA_ARGS__)
+#define ASYNCIO__ADD_11(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_10(all, __VA_ARGS__)
+#define ASYNCIO__ADD_12(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_11(all, __VA_ARGS__)
+#define ASYNCIO__ADD_13(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_12(all, __VA_ARGS__)
+#define ASYNCIO__ADD_14(all, x, ...) ASYNCIO__ADD_1(all, x), ASYNCIO__ADD_13(all, __VA_ARGS__)
+#define ASYNCIO__ADD_15(all, ...) asyncio__gather_at_most_14_or_use_asyncio_gather_n
+#define ASYNCIO__ADD_16(all, ...) asyncio__gather_at_most_14_or_use_asyncio_gather_n
+#define ASYNCIO__ADD_17(all, ...) asyncio__gather_at_most_14_or_use_asyncio_gather_n
+
+#endif /* ASYNCIO_TASKS_H */
