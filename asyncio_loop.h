@@ -646,7 +646,8 @@ ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
 {
     asyncio__core *core = &loop->core;
     int count = 0;
-    core->last = core->tail;
+    if (core->head != NULL)
+        core->last = (asyncio__node *)(void *)core->tail; /* a node's first member is its link */
     core->odd = !core->odd;
     while (core->last != NULL) {
         asyncio__node *node = asyncio__ready_pop(core);
@@ -968,7 +969,7 @@ ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
 #if ASYNCIO_ALL_TASKS
     {
         asyncio_task *task;
-        for (task = loop->core.tasks; task != NULL; task = task->next_task) {
+        for (task = loop->core.tasks.first; task != NULL; task = task->next_task) {
             asyncio_frame_info info;
             asyncio_describe(asyncio_task_get_coro(task)->awaiter, &info);
             context.message = task->wait.node.wait != NULL ? task->wait.node.wait->what : "not waiting";
@@ -1066,6 +1067,7 @@ static inline const asyncio_port *asyncio__default_port(void); /* asyncio/select
 static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port)
 {
     asyncio__clear(loop, sizeof *loop);
+    asyncio__core_init(&loop->core);
     loop->port = port != NULL ? port : (ASYNCIO_DEFAULT_PORT);
 #if ASYNCIO_HOSTED
     loop->core.default_handler = asyncio_default_exception_handler;
@@ -1115,8 +1117,8 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
     asyncio_time when;
     asyncio__inbox_drain(loop);
 #if ASYNCIO_ALL_TASKS
-    while (loop->core.tasks != NULL)
-        asyncio__task_destroy(loop->core.tasks);
+    while (loop->core.tasks.first != NULL)
+        asyncio__task_destroy(loop->core.tasks.first);
 #endif
     asyncio__leftovers_release(loop, NULL);
     while ((node = loop->core.head) != NULL) {
@@ -1131,9 +1133,9 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
         }
     }
 #if ASYNCIO_ALL_TASKS
-    while (loop->core.kept != NULL) {
-        loop->core.kept->future.holds = 1;
-        asyncio__future_unhold(&loop->core.kept->future);
+    while (loop->core.kept.first != NULL) {
+        loop->core.kept.first->future.holds = 1;
+        asyncio__future_unhold(&loop->core.kept.first->future);
     }
 #endif
 }

@@ -360,7 +360,7 @@ ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
     (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN | ASYNCIO__LEFTOVERS)
 
 /* The coroutine ended. A cancel() that came in its last stretch wins over a result, not over an error, as in Python. */
-ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
+ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
 {
     asyncio_future *future = &task->future;
     unsigned flags = 0;
@@ -408,6 +408,31 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
     asyncio__future_unhold(future);
 }
 
+/* The usual end is a result that nobody waits for, of a task that only the loop holds. For the rest, see above. */
+ASYNCIO__NOINLINE void asyncio__task_done(asyncio_task *task, int err)
+{
+    asyncio_future *future = &task->future;
+    bool usual = err == 0 && future->waiters == NULL && future->holds == 1 && task->wait.node.wait == NULL &&
+                 !(future->flags & (ASYNCIO__ENDS_OTHERWISE));
+#if ASYNCIO_CONTEXTS
+    usual = usual && task->context == NULL;
+#endif
+    if (ASYNCIO__UNLIKELY(!usual)) {
+        asyncio__task_settle(task, err);
+        return;
+    }
+#if ASYNCIO_ALL_TASKS
+    asyncio__tasks_remove(&asyncio__core_of(future->loop)->tasks, task);
+#endif
+    if (future->flags & ASYNCIO__HEAP) {
+        asyncio__core_of(future->loop)->free(task);
+        return;
+    }
+    future->err = 0;
+    future->flags |= ASYNCIO__DONE;
+    future->holds = 0;
+}
+
 /* A step ended in a suspension: a cancel() that came during the step goes to what is waited for now. */
 ASYNCIO__COLD void asyncio__suspended(asyncio_task *task)
 {
@@ -439,10 +464,14 @@ ASYNCIO__NOINLINE void asyncio__step_out(asyncio_task *task, asyncio_coro *coro,
 ASYNCIO__HOT void asyncio__step_in(asyncio_task *task, asyncio_coro *coro, int err)
 {
     err = coro->resume(coro, task, err);
-    if (ASYNCIO__UNLIKELY(err != ASYNCIO__PENDING))
-        asyncio__step_out(task, coro, err);
-    else if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL))
+    if (ASYNCIO__UNLIKELY(err != ASYNCIO__PENDING)) {
+        if (ASYNCIO__LIKELY(coro == asyncio__root_of(task)))
+            asyncio__task_done(task, err);
+        else
+            asyncio__step_out(task, coro, err);
+    } else if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL)) {
         asyncio__suspended(task);
+    }
 }
 
 /* A pending cancel() is delivered, not what the task was woken with. Before the first step the body never runs. */
@@ -657,7 +686,7 @@ ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, a
 }
 
 /* Out of line: an eager start happens deep inside another task's step. */
-ASYNCIO__COLD void asyncio__step_now(asyncio_task *task)
+ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
 {
     asyncio__core *core = asyncio__core_of(task->future.loop);
     asyncio_task *previous = core->current;
@@ -670,6 +699,7 @@ ASYNCIO__COLD void asyncio__step_now(asyncio_task *task)
 #if ASYNCIO_CONTEXTS
     core->context = context;
 #endif
+    return 0;
 }
 
 /* Not given the options: a struct by value to a function that is not inline may be copied by a call to memcpy. */
@@ -725,6 +755,7 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, asy
     future->loop = loop;
     future->waiters = NULL;
     future->value = 0;
+    future->err = 0; /* of no use before the end, but so all four are one store */
     future->flags = (uint16_t)flags;
     future->holds = options.into != NULL ? 2 : 1; /* the loop's is one */
     future->cancelling = 0;
@@ -736,7 +767,7 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asy
     asyncio__core *core = asyncio__core_of(loop);
     asyncio_coro *coro = asyncio__coro_of(root);
     asyncio_task *task;
-    if (ASYNCIO__UNLIKELY(root == NULL || core->closed || coro->awaiter != NULL ||
+    if (ASYNCIO__UNLIKELY(root == NULL || coro->awaiter != NULL ||
                           !(coro->flags & ASYNCIO__FRAME_ROOM)))
         return asyncio__task_refused(loop, root, options.into);
     task = asyncio__task_of(coro);
@@ -745,9 +776,9 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asy
     asyncio__tasks_add(&core->tasks, task);
 #endif
     if (ASYNCIO__UNLIKELY(options.eager_start > 0 && core->running))
-        asyncio__step_now(task);
-    else
-        asyncio__make_ready(task, 0);
+        return asyncio__step_now(task);
+    task->wait.node.wait = &asyncio__ready_wait;
+    asyncio__ready_push(core, &task->wait.node);
     return 0;
 }
 
@@ -766,6 +797,8 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asy
  */
 static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
+    if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->closed)) /* a running one never is */
+        return asyncio__task_refused(loop, root, options->into);
     return asyncio__task_start(loop, root, *options);
 }
 
@@ -802,15 +835,22 @@ static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *roo
     return asyncio_task_new(loop, root, options);
 }
 
-ASYNCIO__NOINLINE int asyncio__create_otherwise(asyncio_root *root, asyncio_task_options options)
+/* Not given the options as a struct, which the hot path would have to lay out in memory. */
+ASYNCIO__NOINLINE int asyncio__create_otherwise(asyncio_root *root, const char *name, asyncio_context *context,
+                                                int eager_start, asyncio_task **into)
 {
+    asyncio_task_options options;
+    options.name = name;
+    options.context = context;
+    options.eager_start = eager_start;
+    options.into = into;
     return asyncio_loop_create_task(NULL, root, &options);
 }
 ASYNCIO__HOT int asyncio__create_task(asyncio_root *root, asyncio_task_options options)
 {
     asyncio_loop *loop = asyncio__running_loop;
     if (ASYNCIO__UNLIKELY(loop == NULL || asyncio__core_of(loop)->factory != NULL))
-        return asyncio__create_otherwise(root, options);
+        return asyncio__create_otherwise(root, options.name, options.context, options.eager_start, options.into);
     return asyncio__task_start(loop, root, options);
 }
 
@@ -857,7 +897,7 @@ static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks,
 {
     size_t count = 0;
     asyncio_task *task;
-    for (task = asyncio__core_of(loop)->tasks; task != NULL; task = task->next_task, count++)
+    for (task = asyncio__core_of(loop)->tasks.first; task != NULL; task = task->next_task, count++)
         if (count < size)
             tasks[count] = task;
     return count;

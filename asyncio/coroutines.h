@@ -60,15 +60,17 @@ ASYNCIO__NOINLINE void asyncio__frame_free(asyncio_task *task, asyncio_coro *cor
 
 ASYNCIO__HOT int asyncio__await_coro(asyncio_coro *self, asyncio_task *task, asyncio_coro *child)
 {
+    bool heap;
     int err;
     self->value = 0;
     if (ASYNCIO__UNLIKELY(child == NULL))
         return ASYNCIO_ENOMEM;
     if (ASYNCIO__UNLIKELY(child->awaiter != NULL))
         return ASYNCIO_EREUSED;
+    heap = (child->flags & ASYNCIO__FRAME_HEAP) != 0; /* asked here, a compiler often knows */
     child->awaiter = self;
     err = child->resume(child, task, 0);
-    if (err != ASYNCIO__PENDING && (child->flags & ASYNCIO__FRAME_HEAP))
+    if (heap && err != ASYNCIO__PENDING)
         asyncio__frame_free(task, child);
     return err;
 }
@@ -330,8 +332,10 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 
 #ifdef __TINYC__
 #define ASYNCIO__EXTENSION
+#define ASYNCIO__ASSUME(x) ((void)0)
 #else
 #define ASYNCIO__EXTENSION __extension__
+#define ASYNCIO__ASSUME(x) ((x) ? (void)0 : __builtin_unreachable())
 #endif
 
 #if ASYNCIO_DENSE
@@ -475,6 +479,7 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 #define ASYNCIO__AT_(name, storage, ...)                                                                               \
     ASYNCIO__EXTENSION({                                                                                               \
         struct name##_task *asyncio__at_##name = (storage);                                                            \
+        ASYNCIO__OPAQUE(asyncio__at_##name);                                                                           \
         asyncio__check_storage(asyncio__at_##name);                                                                    \
         ASYNCIO__PREPARE(name, (&asyncio__at_##name->frame), ASYNCIO__FRAME_ROOM, __VA_ARGS__)                         \
         (asyncio_root *)(void *)&asyncio__at_##name->frame;                                                            \
@@ -485,19 +490,38 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
         ASYNCIO__PREPARE(name, asyncio__in_##name, 0, __VA_ARGS__)                                                     \
         &asyncio__in_##name->coro;                                                                                     \
     })
+/* Of an element of an array, gcc would otherwise compute the address anew for each store, and not know what it stored. */
+#if defined(__GNUC__) && !defined(__TINYC__)
+#define ASYNCIO__OPAQUE(p) __asm__("" : "+r"(p))
+#else
+#define ASYNCIO__OPAQUE(p) ((void)0)
+#endif
 #define ASYNCIO__PREPARE(name, at, mark, ...)                                                                          \
-    asyncio__clear(at, sizeof *at);                                                                                    \
-    at->coro.resume = asyncio__resume_##name;                                                                          \
-    at->coro.handler = 1;                                                                                              \
-    at->coro.flags = (mark);                                                                                           \
+    asyncio__clear((char *)at + sizeof(asyncio_coro), sizeof *at - sizeof(asyncio_coro));                              \
+    asyncio__coro_init(&at->coro, asyncio__resume_##name, mark);                                                       \
     ASYNCIO__SET((*at), __VA_ARGS__)
+
+/* Field by field, not cleared as a whole: so a compiler knows what create_task and await are about to check. */
+ASYNCIO__HOT void asyncio__coro_init(asyncio_coro *coro, asyncio__resume resume, unsigned flags)
+{
+    coro->resume = resume;
+    coro->awaiter = NULL;
+    coro->value = 0;
+    coro->state = 0;
+#if ASYNCIO_DENSE && ASYNCIO_LINES
+    coro->line = 0;
+#endif
+    coro->err = 0;
+    coro->handler = 1;
+    coro->flags = (uint8_t)flags;
+}
 
 /* In debug mode: storage whose task still runs is not to be started again. Asked of the list, not of the storage. */
 #if ASYNCIO_ALL_TASKS
 ASYNCIO__COLD void asyncio__find_storage(asyncio_loop *loop, void *storage)
 {
     asyncio_task *task;
-    for (task = asyncio__core_of(loop)->tasks; task != NULL; task = task->next_task)
+    for (task = asyncio__core_of(loop)->tasks.first; task != NULL; task = task->next_task)
         if ((void *)task == storage)
             asyncio__report(&task->future, "ASYNC_AT: the storage of a task that is still running is started again");
 }
@@ -572,6 +596,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
         asyncio__raise(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE);                 \
         goto asyncio__unwind;                                                                                          \
     asyncio__unwind:                                                                                                   \
+        ASYNCIO__ASSUME(self->coro.handler != 0); /* never back to the start: else the body is compiled as a loop */   \
         self->coro.state = self->coro.handler;                                                                         \
     }                                                                                                                  \
     switch (self->coro.state) {                                                                                        \

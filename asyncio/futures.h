@@ -294,7 +294,7 @@ struct asyncio_context {
 
 /* The part of a Task that stands in front of its coroutine's frame. */
 #if ASYNCIO_ALL_TASKS
-#define ASYNCIO__TASK_LINKS asyncio_task *next_task, *prev_task;
+#define ASYNCIO__TASK_LINKS asyncio_task *next_task, **task_link; /* see asyncio__task_list */
 #else
 #define ASYNCIO__TASK_LINKS
 #endif
@@ -405,14 +405,21 @@ struct asyncio__leftover {
     void (*release)(asyncio_loop *loop, asyncio__leftover *leftover);
 };
 
+/* Tasks, oldest first. `end` and a task's `task_link` are where the pointer to the next, and to the task itself, stands:
+ * in the task before, or in `first`. So neither adding nor removing asks whether there is one before. */
+typedef struct asyncio__task_list {
+    asyncio_task *first, **end;
+} asyncio__task_list;
+
 /* What tasks know of their loop: the first member of struct asyncio_loop. */
 typedef struct asyncio__core {
-    asyncio__node *head, *tail; /* ready list */
-    asyncio__node *last;        /* the last node of the iteration that is running */
+    asyncio__node *head;  /* ready list */
+    asyncio__node **tail; /* where the next node's address goes: the last one's `next`, or head */
+    asyncio__node *last;  /* the last node of the iteration that is running */
     asyncio_task *current;
 #if ASYNCIO_ALL_TASKS
-    asyncio_task *tasks; /* unfinished tasks, oldest first; head->prev_task is the newest */
-    asyncio_task *kept;  /* done, but held: heap tasks, and what run()'s shutdown waited for */
+    asyncio__task_list tasks; /* unfinished */
+    asyncio__task_list kept;  /* done, but held: heap tasks, and what run()'s shutdown waited for */
 #endif
     asyncio_task_factory factory;
     asyncio_exception_handler handler;
@@ -623,16 +630,15 @@ ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
 
 /* ---- Ready list ---- */
 
-/* The head's `prev` and the tail's `next` are stale by design: a switch from task to task has no store to spare. */
+/* A node's `prev` stands for the link that leads to it, as a node's first member is its `next`: the node before, or the
+ * list's head itself. So adding a node does not ask whether there is one before. The head's `prev` and the last one's
+ * `next` are stale by design: a switch from task to task has no store to spare. */
 ASYNCIO__HOT void asyncio__ready_push(asyncio__core *core, asyncio__node *node)
 {
-    asyncio__node *tail = core->tail;
-    core->tail = node;
-    node->prev = tail;
-    if (ASYNCIO__LIKELY(tail != NULL))
-        tail->next = node;
-    else
-        core->head = node;
+    asyncio__node **link = core->tail;
+    core->tail = &node->next;
+    node->prev = (asyncio__node *)(void *)link;
+    *link = node;
 }
 
 /* Takes out the head while an iteration runs, which ends at `last`: only there the list can become empty. */
@@ -644,28 +650,29 @@ ASYNCIO__HOT asyncio__node *asyncio__ready_pop(asyncio__core *core)
         return node;
     }
     core->last = NULL;
-    if (node != core->tail)
+    if (core->tail != &node->next) {
         core->head = node->next;
-    else
-        core->head = core->tail = NULL;
+    } else {
+        core->head = NULL;
+        core->tail = &core->head;
+    }
     return node;
 }
 
 /* Takes a node out of the middle. */
 static inline void asyncio__ready_remove(asyncio__core *core, asyncio__node *node)
 {
-    asyncio__node *before = node == core->head ? NULL : node->prev;
-    asyncio__node *after = node == core->tail ? NULL : node->next;
-    if (before != NULL)
-        before->next = after;
-    else
-        core->head = after;
-    if (after != NULL)
-        after->prev = before;
-    else
-        core->tail = before;
+    bool first = node == core->head;
+    asyncio__node **link = first ? &core->head : (asyncio__node **)(void *)node->prev;
+    if (core->tail == &node->next) {
+        *link = NULL;
+        core->tail = link;
+    } else {
+        *link = node->next;
+        node->next->prev = (asyncio__node *)(void *)link;
+    }
     if (core->last == node)
-        core->last = before;
+        core->last = first ? NULL : node->prev;
 }
 
 /* ---- Doubly linked lists whose head's prev is the last: a Future's waiters ---- */
@@ -696,33 +703,34 @@ static inline void asyncio__list_remove(asyncio__node **head, asyncio__node *nod
 }
 
 #if ASYNCIO_ALL_TASKS
-static inline void asyncio__tasks_add(asyncio_task **head, asyncio_task *task)
+static inline void asyncio__tasks_add(asyncio__task_list *list, asyncio_task *task)
 {
-    asyncio_task *first = *head, *last = task;
+    asyncio_task **link = list->end;
+    list->end = &task->next_task;
     task->next_task = NULL;
-    if (first != NULL) {
-        last = first->prev_task;
-        last->next_task = task;
-        first->prev_task = task;
-    } else {
-        *head = task;
-    }
-    task->prev_task = last;
+    task->task_link = link;
+    *link = task;
 }
 
-static inline void asyncio__tasks_remove(asyncio_task **head, asyncio_task *task)
+static inline void asyncio__tasks_remove(asyncio__task_list *list, asyncio_task *task)
 {
-    asyncio_task *first = *head, *next = task->next_task, *previous = task->prev_task;
-    if (task == first)
-        *head = first = next;
-    else
-        previous->next_task = next;
+    asyncio_task *next = task->next_task, **link = task->task_link;
+    *link = next;
     if (next != NULL)
-        next->prev_task = previous;
-    else if (first != NULL)
-        first->prev_task = previous;
+        next->task_link = link;
+    else
+        list->end = link;
 }
 #endif
+
+static inline void asyncio__core_init(asyncio__core *core)
+{
+    core->tail = &core->head;
+#if ASYNCIO_ALL_TASKS
+    core->tasks.end = &core->tasks.first;
+    core->kept.end = &core->kept.first;
+#endif
+}
 
 /* ---- Leftovers ---- */
 

@@ -255,7 +255,7 @@ static inline void asyncio__shutdown_watched(asyncio_task *task)
 static inline void asyncio__shutdown_report(asyncio_loop *loop)
 {
     asyncio_task *task, *next;
-    for (task = loop->core.kept; task != NULL; task = next) {
+    for (task = loop->core.kept.first; task != NULL; task = next) {
         next = task->next_task;
         if (!(task->future.flags & ASYNCIO__WATCHED))
             continue;
@@ -273,7 +273,7 @@ static inline void asyncio__cancel_all_tasks(asyncio_loop *loop)
     asyncio_task *task;
     loop->watched = 0;
     loop->core.watched = asyncio__shutdown_watched;
-    for (task = loop->core.tasks; task != NULL; task = task->next_task) {
+    for (task = loop->core.tasks.first; task != NULL; task = task->next_task) {
         task->future.flags |= ASYNCIO__WATCHED;
         asyncio__future_hold(&task->future);
         asyncio_task_cancel(task, NULL);
