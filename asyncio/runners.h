@@ -159,11 +159,14 @@ static inline void asyncio__runner_uncatch(asyncio_runner *runner, bool caught) 
 #endif
 
 /* The main task begins in the runner's context and leaves there what it has set. */
-static inline int asyncio__runner_start(asyncio_runner *runner, asyncio_root *root, const asyncio_task_options *options)
+static inline int asyncio__runner_start(asyncio_runner *runner, asyncio_root *root, asyncio_task_options *options)
 {
 #if ASYNCIO_CONTEXTS
     asyncio__variables **previous = asyncio__context_enter(&runner->context);
-    int err = asyncio_loop_create_task(runner->loop, root, options);
+    int err;
+    if (options->context == NULL && runner->context != NULL && runner->context->shared)
+        options->context = (asyncio_context *)(void *)runner->context; /* somebody asked for it: no copy will do */
+    err = asyncio_loop_create_task(runner->loop, root, options);
     asyncio__context_leave(previous);
     if (err == 0)
         runner->main_task->future.flags |= ASYNCIO__CONTEXT;
