@@ -458,9 +458,10 @@ static inline size_t asyncio_context_len(const asyncio_context *context)
 static inline bool asyncio_context_item(const asyncio_context *context, size_t n, const asyncio_contextvar **var,
                                         asyncio_value *value)
 {
-    const asyncio__binding *bindings = asyncio__bindings((const asyncio__table *)(const void *)context->table);
+    const asyncio__binding *bindings;
     if (n >= asyncio_context_len(context))
         return false;
+    bindings = asyncio__bindings((const asyncio__table *)(const void *)context->table);
     *var = bindings[n].var;
     *value = bindings[n].value;
     return true;
