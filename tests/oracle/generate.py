@@ -518,13 +518,9 @@ def shrink(text, fails):
                 node = nodes[index]
                 if node.line.split()[0] in ('def', 'callback'):
                     continue
-                for clause in list(node.clauses[1:]):
-                    node.clauses.remove(clause)
-                    if fails(current()):
+                for clause in range(len(node.clauses) - 1, 0, -1):
+                    if attempt(node.clauses, clause, clause + 1, []):
                         changed = True
-                    else:
-                        node.clauses.append(clause)
-                        node.clauses.sort(key=lambda c: (c is not node.clauses[0], c[0].startswith('finally')))
                 if node.clauses and attempt(nodes, index, index + 1, node.clauses[0][1]):
                     changed = True
         for nodes in list(lists(root)):
