@@ -22,10 +22,12 @@ sub build_and_run {
 }
 
 my @programs = slurp('README.md') =~ /```c\n(#include.*?)```/gs;
-is(scalar @programs, 3, 'README.md has three programs');
+is(scalar @programs, 4, 'README.md has four programs');
 is(build_and_run('first_screen', $programs[0]), "before sleep\nstarted 7\nafter sleep\n", 'first screen');
 is(build_and_run('errors', $programs[1]), "cancelled while asleep\ncleaning up\nCancelledError: enough\n", 'errors');
 is(build_and_run('no_heap', $programs[2]), "42\n", 'no heap');
+is(build_and_run('several', $programs[3] =~ s/asyncio_run\(ASYNC_NEW\(main_coro\)/asyncio_run(ASYNC_NEW(main_coro), .port = &asyncio_virtual_port/r),
+   "10 20\nTimeoutError\ntoo slow\n", 'several at once');
 
 my ($manual) = slurp("asyncio.h") =~ /(#include "asyncio.h".*?int main\(void\)[^\n]*)/s;
 $manual =~ s/^ \*     ?//gm;
