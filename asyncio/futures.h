@@ -357,7 +357,15 @@ struct asyncio_handle {
 #define ASYNCIO__HANDLE_DONE 16u /* a done callback: called with a Future */
 #define ASYNCIO__HANDLE_ODD 32u /* queued in a batch with an odd number */
 #define ASYNCIO__HANDLE_INBOX 64u /* see asyncio_call_soon_threadsafe */
-#define ASYNCIO__HANDLE_KEEPS 128u /* called again and again, in one context */
+#define ASYNCIO__HANDLE_KEEPS 256u /* called again and again, in one context */
+#define ASYNCIO__HANDLE_WAITER 512u /* it is the head of an asyncio_awaited_by */
+
+/* A done callback that somebody waits behind, as gather's caller does behind each of its children: so the call graph
+ * (asyncio/graph.h) knows who. Yours, as a handle is; see asyncio_future_add_to_awaited_by. */
+typedef struct asyncio_awaited_by {
+    asyncio_handle handle;
+    asyncio_future *waiter;
+} asyncio_awaited_by;
 
 /* What an exception handler is told; fields that do not apply are NULL or 0. Good during the call only. */
 typedef struct asyncio_exception_context {
@@ -953,6 +961,13 @@ static inline void asyncio__handle_capture(asyncio_loop *loop, asyncio_handle *h
 #else
     (void)loop, (void)handle;
 #endif
+}
+
+/* Names who waits behind a done callback that was added just before. Good while the callback is in the list. */
+static inline void asyncio__awaited_by(asyncio_awaited_by *link, asyncio_future *waiter)
+{
+    link->waiter = waiter;
+    link->handle.flags |= ASYNCIO__HANDLE_WAITER;
 }
 
 /* ---- Future ----
