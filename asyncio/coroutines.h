@@ -161,7 +161,8 @@ static inline void asyncio__caught(asyncio_coro *self, int err)
 /* ASYNC_RAISE without a detail: of the same kind as what was just caught, it takes over message and traceback. */
 static inline void asyncio__raise_again(asyncio_coro *self, int err)
 {
-    if (!(self->state & ASYNCIO__CAUGHT) || !(self->state & ASYNCIO__CAUGHT_CANCEL) != (err != ASYNCIO_ECANCELLED))
+    bool cancelled = (self->state & ASYNCIO__CAUGHT_CANCEL) != 0;
+    if (!(self->state & ASYNCIO__CAUGHT) || cancelled != (err == ASYNCIO_ECANCELLED))
         self->value = 0;
 }
 
