@@ -1117,8 +1117,7 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
     asyncio_time when;
     asyncio__inbox_drain(loop);
 #if ASYNCIO_ALL_TASKS
-    while (loop->core.tasks.first != NULL)
-        asyncio__task_destroy(loop->core.tasks.first);
+    asyncio__tasks_destroy(&loop->core);
 #endif
     asyncio__leftovers_release(loop, NULL);
     while ((node = loop->core.head) != NULL) {

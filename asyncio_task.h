@@ -903,7 +903,7 @@ static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks,
     return count;
 }
 
-/* Whoever waits for a task that is destroyed waits for nothing any more; it is about to be destroyed, too. */
+/* The callbacks of a task that is destroyed. */
 static inline void asyncio__waiters_drop(asyncio_future *future)
 {
     asyncio__node *node = future->waiters;
@@ -911,28 +911,20 @@ static inline void asyncio__waiters_drop(asyncio_future *future)
     while (node != NULL) {
         asyncio__node *next = node->next;
         asyncio_handle *handle = (asyncio_handle *)(void *)node;
-        if (node->wait->detach != NULL) {
-            node->wait = NULL;
-        } else {
-            handle->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
-            asyncio__handle_drop_context(handle);
-            if (handle->flags & ASYNCIO__HANDLE_HEAP)
-                asyncio__core_of(future->loop)->free(handle);
-        }
+        handle->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
+        asyncio__handle_drop_context(handle);
+        if (handle->flags & ASYNCIO__HANDLE_HEAP)
+            asyncio__core_of(future->loop)->free(handle);
         node = next;
     }
 }
 
-/* A task that the loop's close finds unfinished: its frames are freed; FINALLY parts do not run. */
+/* A task that the loop's close finds unfinished and waiting for nothing: its frames are freed; FINALLY does not run. */
 ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
 {
     asyncio__core *core = asyncio__core_of(task->future.loop);
     asyncio_coro *root = asyncio__root_of(task), *coro = root->awaiter;
-    if (!(task->future.flags & ASYNCIO__QUIET))
-        asyncio__report(&task->future, "Task was destroyed but it is pending!");
     asyncio__tasks_remove(&core->tasks, task);
-    if (task->wait.node.wait != NULL)
-        task->wait.node.wait->detach(task);
     asyncio__waiters_drop(&task->future);
     while (coro != root) {
         asyncio_coro *awaiter = coro->awaiter;
@@ -945,6 +937,22 @@ ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
     asyncio__task_drop_context(task);
     if (task->future.flags & ASYNCIO__HEAP)
         core->free(task);
+}
+
+/* All of them: what one waits in may lie in the frame of another. */
+ASYNCIO__COLD void asyncio__tasks_destroy(asyncio__core *core)
+{
+    asyncio_task *task;
+    for (task = core->tasks.first; task != NULL; task = task->next_task)
+        if (!(task->future.flags & ASYNCIO__QUIET))
+            asyncio__report(&task->future, "Task was destroyed but it is pending!");
+    for (task = core->tasks.first; task != NULL; task = task->next_task)
+        if (task->wait.node.wait != NULL) {
+            task->wait.node.wait->detach(task);
+            task->wait.node.wait = NULL;
+        }
+    while (core->tasks.first != NULL)
+        asyncio__task_destroy(core->tasks.first);
 }
 #endif
 

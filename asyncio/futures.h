@@ -627,8 +627,10 @@ ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
     asyncio_exception_context context;
     asyncio__clear(&context, sizeof context);
     context.message = message;
-    context.err = future->err;
-    context.detail = future->value;
+    if (future->flags & ASYNCIO__DONE) {
+        context.err = future->err;
+        context.detail = future->value;
+    }
     if (future->flags & ASYNCIO__TASK)
         context.task = (asyncio_task *)(void *)future;
     else
