@@ -1,0 +1,1038 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gather, wait, as_completed and shield: CPython's tests under their names (test_tasks.py), and what C adds: errors,
+ * memory, storage that goes, a cancel in every iteration.
+ */
+#include "fixture.h"
+
+#ifdef ASYNC_NEW
+#define TURN ASYNC_AWAIT(asyncio_sleep(0))
+#define START(...) asyncio_create_task(__VA_ARGS__)
+
+static const char *named(int err) { return err == E1 ? "E1" : err == E2 ? "E2" : asyncio_errname(err); }
+
+/* Runs it as main: nothing may leak, nothing be reported. */
+#define PLAY(...) PLAY_REPORTS(0, __VA_ARGS__)
+#define PLAY_REPORTS(want, ...)                                                                                        \
+    do {                                                                                                               \
+        int before = blocks;                                                                                           \
+        CHECK_EQ(run(ASYNC_NEW(__VA_ARGS__), NULL), 0);                                                                \
+        CHECK_EQ(blocks, before);                                                                                      \
+        CHECK_EQ(reports, want);                                                                                       \
+    } while (0)
+
+ASYNC(worker, double delay; asyncio_value value; int raise; const char *end, *stopped; int err;)
+{
+    ASYNC_BEGIN;
+    if (self->delay >= 0)
+        ASYNC_CATCH_ALL(self->err, asyncio_sleep(self->delay));
+    if (self->err != 0) {
+        if (self->stopped != NULL)
+            log_tick(self->stopped);
+        ASYNC_RAISE(self->err);
+    }
+    if (self->end != NULL)
+        log_tick(self->end);
+    if (self->raise != 0)
+        ASYNC_RAISE(self->raise);
+    ASYNC_RETURN(self->value);
+    ASYNC_END;
+}
+#define NEW(...) ASYNC_NEW(worker, __VA_ARGS__)
+
+static asyncio_future a, b, c;
+static void futures_init(void)
+{
+    asyncio_future_init(&a, &loop);
+    asyncio_future_init(&b, &loop);
+    asyncio_future_init(&c, &loop);
+}
+static void futures_release(void)
+{
+    asyncio_future_release(&a);
+    asyncio_future_release(&b);
+    asyncio_future_release(&c);
+}
+
+/* ---- gather ---- */
+
+ASYNC(first_error, asyncio_gather all; asyncio_child children[2]; asyncio_task *slow; asyncio_future *outer; int err;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = 5, .value = 7, .end = "slow finished", .stopped = "slow cancelled"), .into = &self->slow);
+    self->outer = asyncio_gather_future(&self->all, self->children, ASYNC_NEW(worker, .delay = 0, .raise = E1),
+                                        self->slow);
+    ASYNC_CATCH(self->err, self->outer);
+    log_tick(named(self->err));
+    CHECK(!asyncio_task_done(self->slow));
+    CHECK(!asyncio_future_cancel(self->outer, NULL));
+    ASYNC_AWAIT(self->slow);
+    log_tick("slow result");
+    asyncio_gather_close(&self->all);
+    asyncio_task_release(self->slow);
+    ASYNC_END;
+}
+TEST(test_one_exception)
+{
+    PLAY(first_error);
+    CHECK_LOG("5 E1 7 slow finished 8 slow result");
+}
+
+ASYNC(gathers_two, asyncio_gather all; asyncio_child children[2]; int err; asyncio_value why;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH_ALL_INTO(self->err, self->why,
+                         asyncio_gather_return_exceptions(&self->all, self->children,
+                                                          NEW(.delay = 5, .stopped = "child 1"),
+                                                          NEW(.delay = 5, .stopped = "child 2")));
+    log_tick(named(self->err));
+    log_add((const char *)self->why);
+    ASYNC_RAISE(self->err, self->why);
+    ASYNC_END;
+}
+ASYNC(cancels_a_gather, asyncio_task *task; asyncio_waiting waiting; asyncio_child child;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(gathers_two), .into = &self->task);
+    TURN;
+    TURN;
+    asyncio_task_cancel(self->task, "q");
+    log_tick("cancel");
+    asyncio_child_set(&self->child, self->task);
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, &self->child, 1, ASYNCIO_ALL_COMPLETED));
+    log_tick(asyncio_task_cancelled(self->task) ? "True" : "False");
+    CHECK_EQ(asyncio_child_result(&self->child, NULL), ASYNCIO_ECANCELLED);
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_cancellation_broadcast)
+{
+    PLAY(cancels_a_gather);
+    CHECK_LOG("3 cancel 4 child 1 4 child 2 6 CancelledError q 8 True");
+}
+
+ASYNC(child_cancelled, asyncio_gather all; asyncio_child children[2]; asyncio_task *a, *b; asyncio_future *outer;
+      asyncio_waiting waiting; int err; asyncio_value why;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = 5), .into = &self->a);
+    START(NEW(.delay = 5), .into = &self->b);
+    self->outer = asyncio_gather_future(&self->all, self->children, self->a, self->b);
+    TURN;
+    asyncio_task_cancel(self->a, "k");
+    ASYNC_CATCH_ALL_INTO(self->err, self->why, self->outer);
+    log_tick(named(self->err));
+    log_add((const char *)self->why);
+    CHECK(!asyncio_future_cancelled(self->outer));
+    CHECK(!asyncio_task_done(self->b));
+    CHECK_EQ(asyncio_future_exception(self->outer), ASYNCIO_ECANCELLED);
+    asyncio_gather_close(&self->all);
+    asyncio_task_cancel(self->b, NULL);
+    asyncio_child_set(&self->children[0], self->b);
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED));
+    asyncio_child_release(&self->children[0]);
+    asyncio_task_release(self->a);
+    asyncio_task_release(self->b);
+    START(NEW(.delay = 5), .into = &self->a);
+    START(NEW(.delay = 5), .into = &self->b);
+    (void)asyncio_gather_return_exceptions(&self->all, self->children, self->a, self->b);
+    TURN;
+    asyncio_task_cancel(self->a, "kk");
+    asyncio_task_cancel(self->b, NULL);
+    ASYNC_AWAIT(asyncio_gather_outer(&self->all));
+    log_tick(named(self->children[0].err));
+    log_add(named(self->children[1].err));
+    CHECK_EQ(self->children[0].value, 0); /* the message is lost, as in Python */
+    asyncio_gather_close(&self->all);
+    asyncio_task_release(self->a);
+    asyncio_task_release(self->b);
+    ASYNC_END;
+}
+TEST(test_one_cancellation)
+{
+    PLAY(child_cancelled);
+    CHECK_LOG("5 CancelledError k 12 CancelledError CancelledError");
+}
+
+static void says(void *arg) { log_tick((const char *)arg); }
+#define WORD(text) (void *)(uintptr_t)(text)
+ASYNC(runs_once)
+{
+    ASYNC_BEGIN;
+    log_tick("run");
+    ASYNC_RETURN(1);
+    ASYNC_END;
+}
+ASYNC(duplicates, asyncio_gather all; asyncio_child children[3]; asyncio_task *task; asyncio_child *got; int i;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(runs_once), .into = &self->task);
+    ASYNC_AWAIT_INTO(self->got, asyncio_gather(&self->all, self->children, self->task, self->task, self->task));
+    CHECK(self->got == self->children);
+    log_tick("all");
+    for (self->i = 0; self->i < 3; self->i++)
+        CHECK_EQ(self->children[self->i].value, 1);
+    asyncio_call_soon(&loop, NULL, says, WORD("cb"));
+    ASYNC_AWAIT(asyncio_gather_n(&self->all, self->children, 0));
+    log_tick("none");
+    for (self->i = 0; self->i < 3; self->i++)
+        asyncio_child_set(&self->children[self->i], self->task);
+    ASYNC_AWAIT(asyncio_gather_n(&self->all, self->children, 3));
+    CHECK_EQ(self->children[2].value, 1);
+    CHECK_EQ(self->task->future.holds, 1);
+    CHECK(!(self->task->future.flags & ASYNCIO__SEEN));
+    TURN;
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_duplicate_coroutines)
+{
+    PLAY(duplicates);
+    CHECK_LOG("2 run 4 all 4 none 5 cb");
+}
+
+ASYNC(results, asyncio_gather all; asyncio_child children[3]; int i;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    (void)asyncio_gather_return_exceptions(&self->all, self->children, &a, &b, &c);
+    asyncio_future_set_exception(&c, E1);
+    asyncio_future_set_result(&b, 2);
+    TURN;
+    CHECK(!asyncio_future_done(asyncio_gather_outer(&self->all)));
+    asyncio_future_cancel(&a, "m");
+    ASYNC_AWAIT(asyncio_gather_outer(&self->all));
+    CHECK_EQ(self->children[0].err, ASYNCIO_ECANCELLED);
+    CHECK_STR((const char *)self->children[0].value, "m");
+    CHECK_EQ(self->children[1].err, 0);
+    CHECK_EQ(self->children[1].value, 2);
+    CHECK_EQ(self->children[2].err, E1);
+    for (self->i = 0; self->i < 3; self->i++)
+        CHECK(self->children[self->i].done);
+    asyncio_gather_close(&self->all);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_return_exceptions) { PLAY(results); }
+TEST(test_result_exception_one_cancellation) { PLAY(results); }
+
+ASYNC(two_fail, asyncio_gather all; asyncio_child children[2]; int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, NEW(.delay = 0, .raise = E1),
+                                          NEW(.delay = 0, .raise = E2)));
+    log_tick(named(self->err));
+    CHECK_EQ(self->children[1].err, E2);
+    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, NEW(.delay = 0, .raise = E1),
+                                          NEW(.delay = 2, .raise = E2)));
+    ASYNC_AWAIT(asyncio_sleep(3));
+    ASYNC_END;
+}
+TEST(test_exception_marking)
+{
+    PLAY(two_fail);
+    CHECK_LOG("5 E1");
+}
+
+ASYNC(gather_forever, asyncio_gather all; asyncio_child children[1]; int err, rounds;)
+{
+    ASYNC_BEGIN;
+    for (;;) {
+        ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, NEW(.delay = 0)));
+        self->rounds++;
+    }
+    ASYNC_END;
+}
+static void cancel_task(void *arg) { asyncio_task_cancel((asyncio_task *)arg, NULL); }
+ASYNC(cancel_gather_2, asyncio_task *task; asyncio_handle handle; int err, i;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(gather_forever), .into = &self->task);
+    for (self->i = 0; self->i < 20; self->i++) {
+        TURN;
+    }
+    asyncio_call_soon(&loop, &self->handle, cancel_task, self->task);
+    ASYNC_CATCH_ALL(self->err, self->task);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_cancel_gather_2) { PLAY(cancel_gather_2); }
+
+static asyncio_loop other;
+ASYNC(two_loops, asyncio_gather all; asyncio_child children[3]; asyncio_waiting waiting; asyncio_as_completed each;
+      asyncio_future foreign; int err;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    asyncio_future_init(&self->foreign, &other);
+    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, &a, &self->foreign, NEW(.delay = 0, .end = "no")));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    CHECK_EQ(self->foreign.holds, 1);
+    CHECK_EQ(a.holds, 1);
+    CHECK(a.waiters == NULL);
+    asyncio_child_set(&self->children[0], &self->foreign);
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->err, ASYNCIO_EWRONGLOOP);
+    CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 1), ASYNCIO_EVALUE);
+    ASYNC_CATCH(self->err, asyncio_as_completed_next(&self->each));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    CHECK_EQ(self->foreign.holds, 1);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_constructor_heterogenous_futures)
+{
+    CHECK_EQ(asyncio_loop_init(&other, &asyncio_virtual_port), 0);
+    PLAY(two_loops);
+    CHECK_EQ(asyncio_loop_close(&other), 0);
+    CHECK_LOG("");
+}
+
+TEST(test_gather_outside_of_a_running_loop)
+{
+    static asyncio_gather all;
+    static asyncio_child children[2];
+    asyncio_future *outer;
+    open_loop();
+    futures_init();
+    outer = asyncio_gather_future(&all, children, &a, &b);
+    CHECK(asyncio_future_get_loop(outer) == &loop);
+    asyncio_future_set_result(&a, 1);
+    asyncio_future_set_result(&b, 2);
+    step(1);
+    CHECK(asyncio_future_done(outer));
+    CHECK_EQ(children[0].value + children[1].value, 3);
+    asyncio_gather_close(&all);
+    outer = asyncio_gather_future(&all, children, NEW(.delay = 0), &b); /* no loop to make a task of */
+    CHECK_EQ(asyncio_future_exception(outer), ASYNCIO_ENOLOOP);
+    asyncio_gather_close(&all);
+    futures_release();
+    close_loop();
+}
+
+/* An error that nobody read is reported when the outer Future is given up. */
+ASYNC(outer_unread, asyncio_gather all; asyncio_child children[1];)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    (void)asyncio_gather_future(&self->all, self->children, &a);
+    asyncio_future_set_exception(&a, E1);
+    TURN;
+    asyncio_gather_close(&self->all);
+    CHECK_EQ(last_report.err, E1);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_gather_outer_never_read) { PLAY_REPORTS(1, outer_unread); }
+
+ASYNC(no_memory, asyncio_gather all; asyncio_child children[4]; asyncio_shield shield; asyncio_waiting waiting;
+      asyncio_as_completed each; asyncio_cancel_and_wait stop; asyncio_task *nobody; int err;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, NEW(.delay = 1, .end = "runs on", .raise = E1),
+                                          (asyncio_root *)NULL, NEW(.delay = 1, .end = "never"), &a));
+    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
+    CHECK_EQ(self->children[1].err, ASYNCIO_ENOMEM);
+    CHECK_EQ(self->children[3].err, ASYNCIO_ENOMEM);
+    CHECK_EQ(a.holds, 1);
+    log_tick("failed");
+    ASYNC_AWAIT(asyncio_sleep(2));
+    asyncio_child_set(&self->children[0], NEW(.delay = 1, .end = "too"));
+    CHECK_EQ(asyncio_child_set(&self->children[1], (asyncio_task *)NULL), ASYNCIO_ENOMEM);
+    asyncio_child_set(&self->children[2], &a);
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 3, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
+    ASYNC_CATCH(self->err, asyncio_gather_n(&self->all, self->children, 3));
+    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
+    CHECK_EQ(a.holds, 1);
+    asyncio_child_set(&self->children[0], NEW(.delay = 1));
+    CHECK_EQ(asyncio_child_set(&self->children[1], (asyncio_future *)NULL), ASYNCIO_ENOMEM);
+    CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 2), ASYNCIO_ENOMEM);
+    ASYNC_CATCH(self->err, asyncio_as_completed_next(&self->each));
+    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
+    asyncio_as_completed_close(&self->each);
+    ASYNC_CATCH(self->err, asyncio_shield(&self->shield, (asyncio_root *)NULL));
+    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
+    ASYNC_CATCH(self->err, asyncio_cancel_and_wait(&self->stop, self->nobody));
+    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
+    ASYNC_AWAIT(asyncio_sleep(2));
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_children_that_cannot_be_made)
+{
+    PLAY_REPORTS(2, no_memory); /* create_task's own reports of the two NULL coroutines */
+    CHECK_LOG("1 failed 4 runs on 10 too");
+}
+
+/* A child that awaits the gather itself. */
+static asyncio_gather circle;
+ASYNC(awaits_circle, int err; asyncio_value why;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH_ALL_INTO(self->err, self->why, asyncio_gather_outer(&circle));
+    log_tick(named(self->err));
+    log_add((const char *)self->why);
+    ASYNC_RAISE(self->err, self->why);
+    ASYNC_END;
+}
+ASYNC(makes_circle, asyncio_child children[2]; asyncio_task *task; int err;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(awaits_circle), .into = &self->task);
+    (void)asyncio_gather(&circle, self->children, NEW(.delay = 5), self->task);
+    TURN;
+    TURN;
+    CHECK(asyncio_task_cancel(self->task, "round"));
+    ASYNC_CATCH_ALL(self->err, self->task);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    CHECK(asyncio_future_cancelled(asyncio_gather_outer(&circle)));
+    asyncio_gather_close(&circle);
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_gather_in_a_circle)
+{
+    PLAY(makes_circle);
+    CHECK_LOG("4 CancelledError round");
+}
+
+#define MANY 1000
+static asyncio_child many[MANY];
+ASYNC(gathers_many, asyncio_gather all; int i; asyncio_value sum;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < MANY; self->i++)
+        asyncio_child_set(&many[self->i], NEW(.delay = 0, .value = self->i));
+    ASYNC_AWAIT(asyncio_gather_n(&self->all, many, MANY));
+    for (self->i = 0; self->i < MANY; self->i++)
+        self->sum += many[self->i].value;
+    CHECK_EQ(self->sum, MANY * (MANY - 1) / 2);
+    log_tick("all");
+    for (self->i = 0; self->i < MANY; self->i++)
+        asyncio_child_set(&many[self->i], NEW(.delay = 0, .raise = self->i == 500 ? E1 : 0));
+    ASYNC_CATCH(self->i, asyncio_gather_n_return_exceptions(&self->all, many, MANY));
+    CHECK_EQ(self->i, 0);
+    CHECK_EQ(many[500].err, E1);
+    ASYNC_END;
+}
+TEST(test_gather_of_a_thousand)
+{
+    PLAY(gathers_many);
+    CHECK_LOG("5 all");
+}
+
+/* ---- wait ---- */
+
+/* Waits for three that end after 3, 1 (with an error) and 2 seconds; cancels the rest. */
+ASYNC(wait_mode, const char *name; int mode; double timeout; asyncio_waiting waiting; asyncio_gather all;
+      asyncio_child children[3]; asyncio_task *tasks[3]; int i, done;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = 3), .into = &self->tasks[0]);
+    START(NEW(.delay = 1, .raise = E1), .into = &self->tasks[1]);
+    START(NEW(.delay = 2), .into = &self->tasks[2]);
+    for (self->i = 0; self->i < 3; self->i++)
+        asyncio_child_set(&self->children[self->i], self->tasks[self->i]);
+    if (self->timeout > 0)
+        ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 3, self->mode, self->timeout));
+    else
+        ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 3, self->mode));
+    log_tick(self->name);
+    log_number(self->done);
+    for (self->i = 0; self->i < 3; self->i++) {
+        CHECK_EQ(self->children[self->i].done, asyncio_task_done(self->tasks[self->i]));
+        CHECK_EQ(self->children[self->i].err, self->children[self->i].done && self->i == 1 ? E1 : 0);
+        asyncio_child_release(&self->children[self->i]);
+        asyncio_task_cancel(self->tasks[self->i], NULL);
+    }
+    ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, self->tasks[0], self->tasks[1],
+                                                 self->tasks[2]));
+    for (self->i = 0; self->i < 3; self->i++)
+        asyncio_task_release(self->tasks[self->i]);
+    ASYNC_END;
+}
+ASYNC(wait_modes, struct wait_mode call; asyncio_waiting waiting; asyncio_gather all; asyncio_child children[2];
+      asyncio_task *a, *b; int done;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(ASYNC_IN(&self->call, wait_mode, .name = "first", .mode = ASYNCIO_FIRST_COMPLETED));
+    ASYNC_AWAIT(ASYNC_IN(&self->call, wait_mode, .name = "exception", .mode = ASYNCIO_FIRST_EXCEPTION));
+    ASYNC_AWAIT(ASYNC_IN(&self->call, wait_mode, .name = "all", .mode = ASYNCIO_ALL_COMPLETED));
+    ASYNC_AWAIT(ASYNC_IN(&self->call, wait_mode, .name = "timeout", .mode = ASYNCIO_ALL_COMPLETED, .timeout = 2));
+    START(NEW(.delay = 1), .into = &self->a);
+    START(NEW(.delay = 5), .into = &self->b);
+    asyncio_task_cancel(self->a, NULL);
+    asyncio_child_set(&self->children[0], self->a);
+    asyncio_child_set(&self->children[1], self->b);
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_FIRST_EXCEPTION));
+    log_tick("cancelled is no exception:");
+    log_number(self->done);
+    CHECK_EQ(asyncio_child_result(&self->children[0], NULL), ASYNCIO_ECANCELLED);
+    asyncio_child_release(&self->children[1]);
+    asyncio_task_release(self->a);
+    asyncio_task_release(self->b);
+    START(NEW(.delay = 1), .into = &self->a);
+    START(NEW(.delay = 2), .into = &self->b);
+    asyncio_child_set(&self->children[0], self->a);
+    asyncio_child_set(&self->children[1], self->b);
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED, 0));
+    log_tick("timeout 0:");
+    log_number(self->done);
+    ASYNC_AWAIT(asyncio_gather_n(&self->all, self->children, 2));
+    asyncio_task_release(self->a);
+    asyncio_task_release(self->b);
+    ASYNC_END;
+}
+static void wait_modes_play(void)
+{
+    PLAY(wait_modes);
+    CHECK_LOG("6 first 1 14 exception 1 28 all 3 34 timeout 1 43 cancelled is no exception: 2 45 timeout 0: 0");
+}
+TEST(test_wait_first_completed) { wait_modes_play(); }
+TEST(test_wait_first_exception) { wait_modes_play(); }
+TEST(test_wait_first_exception_in_wait) { wait_modes_play(); }
+TEST(test_wait_with_exception) { wait_modes_play(); }
+TEST(test_wait_with_timeout) { wait_modes_play(); }
+
+ASYNC(wait_again, asyncio_waiting waiting; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield; int done;
+      asyncio_value value;)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 1));
+    asyncio_child_set(&self->children[1], NEW(.delay = 2, .value = 2));
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->done, 2);
+    log_tick("once");
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->done, 2);
+    log_tick("again");
+    CHECK_EQ(asyncio_child_result(&self->children[0], &self->value), 0);
+    CHECK_EQ(self->value, 1);
+    CHECK_EQ(asyncio_child_result(&self->children[0], NULL), 0); /* still known */
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_FIRST_COMPLETED));
+    CHECK_EQ(asyncio_child_result(&self->children[1], &self->value), 0);
+    CHECK_EQ(self->value, 2);
+    futures_init();
+    asyncio_future_set_result(&a, 1);
+    asyncio_call_soon(&loop, NULL, says, WORD("cb"));
+    asyncio_child_set(&self->children[0], &a);
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED));
+    log_tick("after wait");
+    asyncio_child_release(&self->children[0]);
+    asyncio_call_soon(&loop, NULL, says, WORD("cb"));
+    ASYNC_AWAIT(asyncio_gather(&self->all, self->children, &a));
+    log_tick("after gather");
+    ASYNC_AWAIT_INTO(self->done, asyncio_shield(&self->shield, &a));
+    CHECK_EQ(self->done, 1);
+    log_tick("after shield");
+    TURN;
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_wait)
+{
+    PLAY(wait_again);
+    CHECK_LOG("9 once 11 again 14 cb 15 after wait 15 after gather 15 after shield 16 cb");
+}
+
+ASYNC(wait_same, asyncio_waiting waiting; asyncio_child children[3]; asyncio_task *task; int done, i;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = 1, .value = 4), .into = &self->task);
+    for (self->i = 0; self->i < 3; self->i++)
+        asyncio_child_set(&self->children[self->i], self->task);
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 3, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->done, 3);
+    log_tick("done");
+    for (self->i = 0; self->i < 3; self->i++) {
+        CHECK_EQ(self->children[self->i].value, 4);
+        asyncio_child_release(&self->children[self->i]);
+    }
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_wait_duplicate_coroutines)
+{
+    PLAY(wait_same);
+    CHECK_LOG("6 done");
+}
+
+ASYNC(wait_errors, asyncio_waiting waiting; asyncio_gather all; asyncio_child children[1]; int err;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 0, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED, 1));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    asyncio_child_set(&self->children[0], &a);
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 1, -1));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 1, 3));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    CHECK_EQ(asyncio_child_result(&self->children[0], NULL), ASYNCIO_EINVALIDSTATE);
+    asyncio_child_release(&self->children[0]);
+    CHECK_EQ(asyncio_child_result(&self->children[0], NULL), ASYNCIO_EINVALIDSTATE);
+    ASYNC_CATCH(self->err, asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    ASYNC_CATCH(self->err, asyncio_gather_n(&self->all, self->children, 1));
+    CHECK_EQ(self->err, ASYNCIO_EVALUE);
+    CHECK_EQ(loop.timers.count, 0);
+    CHECK_EQ(a.holds, 1);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_wait_errors) { PLAY(wait_errors); }
+
+ASYNC(waits, asyncio_waiting waiting; asyncio_child *child; double limit;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->child, 1, ASYNCIO_ALL_COMPLETED, self->limit));
+    ASYNC_END;
+}
+ASYNC(cancels_wait, asyncio_child child; asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->child, NEW(.delay = 3, .end = "child finished", .stopped = "child cancelled"));
+    START(ASYNC_NEW(waits, .child = &self->child, .limit = 9), .into = &self->task);
+    TURN;
+    CHECK_EQ(loop.timers.count, 2);
+    asyncio_task_cancel(self->task, NULL);
+    TURN;
+    CHECK_EQ(loop.timers.count, 1);
+    ASYNC_AWAIT(asyncio_sleep(5));
+    log_tick(asyncio_task_cancelled(self->task) ? "True" : "False");
+    CHECK_EQ(asyncio_child_result(&self->child, NULL), 0);
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_yield_wait_does_not_shield_cancel)
+{
+    PLAY(cancels_wait);
+    CHECK_LOG("5 child finished 7 True");
+}
+
+/* ---- as_completed ---- */
+
+ASYNC(in_order, asyncio_as_completed each; asyncio_child children[3], *child; int limited;)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 3, .value = 3));
+    asyncio_child_set(&self->children[1], NEW(.delay = 1, .value = 1));
+    asyncio_child_set(&self->children[2], NEW(.delay = 2, .raise = E1));
+    if (self->limited)
+        CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 3, 9), 0);
+    else
+        CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 3), 0);
+    for (;;) {
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        if (self->child == NULL)
+            break;
+        log_tick(named(self->child->err));
+        log_number(self->child->err == 0 ? (long long)self->child->value : 0);
+        CHECK(self->child->done);
+        CHECK(self->child->future == NULL);
+        CHECK_EQ(self->child - self->children, self->child->err == E1 ? 2 : self->child->value == 3 ? 0 : 1);
+    }
+    log_tick("end");
+    CHECK_EQ(loop.timers.count, 0);
+    asyncio_as_completed_close(&self->each);
+    ASYNC_END;
+}
+TEST(test_as_completed)
+{
+    PLAY(in_order);
+    CHECK_LOG("6 no error 1 10 E1 0 14 no error 3 14 end");
+}
+TEST(test_as_completed_with_unused_timeout)
+{
+    PLAY(in_order, .limited = 1);
+    CHECK_LOG("6 no error 1 10 E1 0 14 no error 3 14 end");
+}
+
+ASYNC(resumes, asyncio_as_completed each; asyncio_child children[3], *child; int err;)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 1));
+    asyncio_child_set(&self->children[1], NEW(.delay = 2, .value = 2));
+    asyncio_child_set(&self->children[2], NEW(.delay = 5, .value = 5, .end = "runs on"));
+    asyncio_as_completed_init(&self->each, self->children, 3);
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    CHECK_EQ(self->child->value, 1);
+    ASYNC_AWAIT(asyncio_sleep(2));
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    CHECK_EQ(self->child->value, 2);
+    asyncio_as_completed_close(&self->each);
+    CHECK(self->children[2].future == NULL);
+    asyncio__clear(&self->each, sizeof self->each);
+    asyncio__clear(self->children, sizeof self->children);
+    ASYNC_AWAIT(asyncio_sleep(5));
+    ASYNC_END;
+}
+TEST(test_as_completed_resume_iterator)
+{
+    PLAY(resumes);
+    CHECK_LOG("13 runs on");
+}
+
+static asyncio_as_completed shared;
+ASYNC(asks, int name; asyncio_child *child;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&shared));
+    log_number(self->name);
+    log_number((long long)self->child->value);
+    ASYNC_END;
+}
+ASYNC(reverse, asyncio_child children[2];)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 2, .value = 20));
+    asyncio_child_set(&self->children[1], NEW(.delay = 1, .value = 10));
+    asyncio_as_completed_init(&shared, self->children, 2);
+    START(ASYNC_NEW(asks, .name = 2));
+    START(ASYNC_NEW(asks, .name = 1));
+    ASYNC_AWAIT(asyncio_sleep(3));
+    asyncio_as_completed_close(&shared);
+    ASYNC_END;
+}
+TEST(test_as_completed_reverse_wait)
+{
+    PLAY(reverse);
+    CHECK_LOG("2 10 1 20");
+}
+
+/* ---- shield ---- */
+
+ASYNC(shield_one, asyncio_shield shield; int err; asyncio_value got; bool in_time;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    ASYNC_AWAIT_INTO(self->got, asyncio_shield(&self->shield, NEW(.delay = 0, .value = 42)));
+    CHECK_EQ(self->got, 42);
+    log_tick("42");
+    ASYNC_CATCH(self->err, asyncio_shield(&self->shield, NEW(.delay = 0, .raise = E1)));
+    CHECK_EQ(self->err, E1);
+    asyncio_future_set_exception(&a, E2);
+    (void)asyncio_shield(&self->shield, &a);
+    CHECK(asyncio_shield_outer(&self->shield) == &a);
+    asyncio_shield_close(&self->shield);
+    ASYNC_CATCH(self->err, asyncio_shield(&self->shield, &a));
+    CHECK_EQ(self->err, E2);
+    (void)asyncio_shield(&self->shield, &b);
+    asyncio_future_cancel(&b, "w");
+    ASYNC_CATCH_ALL_INTO(self->err, self->got, asyncio_shield_outer(&self->shield));
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    CHECK_EQ(self->got, 0);
+    CHECK(asyncio_future_cancelled(asyncio_shield_outer(&self->shield)));
+    asyncio_shield_close(&self->shield);
+    CHECK_EQ(b.holds, 1);
+    (void)asyncio_shield(&self->shield, &c); /* given up while both are pending */
+    asyncio_shield_close(&self->shield);
+    CHECK(c.waiters == NULL);
+    CHECK_EQ(c.holds, 1);
+    futures_release();
+    ASYNC_END;
+}
+static void shield_play(void)
+{
+    PLAY(shield_one);
+    CHECK_LOG("5 42");
+}
+TEST(test_shield_result) { shield_play(); }
+TEST(test_shield_exception) { shield_play(); }
+TEST(test_shield_cancel_inner) { shield_play(); }
+TEST(test_shield_shortcut) { shield_play(); }
+
+ASYNC(shields, asyncio_shield shield;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_shield(&self->shield, NEW(.delay = 1, .end = "inner done", .stopped = "inner cancelled")));
+    ASYNC_END;
+}
+ASYNC(shield_effect, asyncio_task *task; int err; asyncio_value why;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(shields), .into = &self->task);
+    TURN;
+    asyncio_task_cancel(self->task, "z");
+    ASYNC_CATCH_ALL_INTO(self->err, self->why, self->task);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    CHECK_STR((const char *)self->why, "z");
+    asyncio_task_release(self->task);
+    ASYNC_AWAIT(asyncio_sleep(2));
+    ASYNC_END;
+}
+TEST(test_shield_effect)
+{
+    PLAY(shield_effect);
+    CHECK_LOG("6 inner done");
+}
+
+/* The inner one is never done: nothing is reported, the one block goes with the Future's loop or outcome. */
+ASYNC(never_retrieved, asyncio_shield shield; asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = 1, .raise = E1), .into = &self->task);
+    (void)asyncio_shield(&self->shield, self->task);
+    TURN;
+    asyncio_future_cancel(asyncio_shield_outer(&self->shield), NULL);
+    TURN;
+    asyncio_shield_close(&self->shield);
+    ASYNC_AWAIT(asyncio_sleep(2));
+    CHECK_EQ(reports, 1);
+    CHECK_STR(last_report.message, "exception in shielded future");
+    CHECK(last_report.task == self->task);
+    CHECK_EQ(last_report.err, E1);
+    asyncio_task_release(self->task); /* it counts as read */
+    ASYNC_END;
+}
+TEST(test_shield_cancel_outer_exception_never_retrieved) { PLAY_REPORTS(1, never_retrieved); }
+
+/* ---- What C adds ---- */
+
+/* The loop is closed over all of them: nothing is left, nothing touched that was freed. */
+ASYNC(stuck_gather, asyncio_gather all; asyncio_child children[3];)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_gather(&self->all, self->children, NEW(.delay = 9), &a, NEW(.delay = 1)));
+    ASYNC_END;
+}
+ASYNC(stuck_wait, asyncio_waiting waiting; asyncio_child *child;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->child, 1, ASYNCIO_ALL_COMPLETED, 5));
+    ASYNC_END;
+}
+ASYNC(stuck_each, asyncio_as_completed each; asyncio_child children[2];)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 9));
+    asyncio_child_set(&self->children[1], &b);
+    asyncio_as_completed_init(&self->each, self->children, 2, 7);
+    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
+    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
+    ASYNC_FINALLY;
+    asyncio_as_completed_close(&self->each);
+    ASYNC_END;
+}
+ASYNC(stuck_shield, asyncio_shield shield; asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_shield(&self->shield, self->task));
+    ASYNC_END;
+}
+ASYNC(stuck_stop, asyncio_cancel_and_wait stop; asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_cancel_and_wait(&self->stop, self->task));
+    ASYNC_END;
+}
+ASYNC(ignores_cancel, int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH_ALL(self->err, asyncio_sleep(9));
+    ASYNC_AWAIT(asyncio_sleep(9));
+    ASYNC_END;
+}
+/* `older`: the child is older than who waits for it, and goes first. */
+static void close_over(int steps, bool settle, bool older)
+{
+    static asyncio_child child;
+    asyncio_task *task = NULL, *stubborn = NULL;
+    asyncio_task_options into = no_options, into_stubborn = no_options;
+    int before = blocks;
+    into.into = &task;
+    into_stubborn.into = &stubborn;
+    open_loop();
+    futures_init();
+    if (older)
+        asyncio_loop_create_task(&loop, NEW(.delay = 9), &into);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(stuck_gather), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(stuck_each), &no_options);
+    if (!older)
+        asyncio_loop_create_task(&loop, NEW(.delay = 9), &into);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(ignores_cancel), &into_stubborn);
+    asyncio_child_set(&child, task);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(stuck_wait, .child = &child), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(stuck_shield, .task = task), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(stuck_stop, .task = stubborn), &no_options);
+    step(steps);
+    if (settle) {
+        asyncio_task_cancel(task, NULL);
+        asyncio_future_set_result(&a, 0);
+        asyncio_future_set_result(&b, 0);
+        step(settle ? steps % 3 : 0);
+    }
+    close_loop();
+    CHECK(a.waiters == NULL);
+    CHECK(b.waiters == NULL);
+    CHECK(a.holds <= 1);
+    CHECK(b.holds <= 1);
+    futures_release();
+    CHECK_EQ(blocks, before);
+}
+TEST(test_close_over_waiters)
+{
+    int i;
+    for (i = 0; i < 9; i++) {
+        close_over(i, false, false);
+        close_over(i, false, true);
+        close_over(i, true, false);
+        close_over(i, true, true);
+    }
+}
+
+/* Everything at once, cancelled in every iteration; with a lid on, it must come to an end, and nothing be left. */
+ASYNC(everything, asyncio_gather all; asyncio_waiting waiting; asyncio_as_completed each; asyncio_shield shield;
+      asyncio_cancel_and_wait stop; asyncio_child children[3], others[2]; asyncio_child *child; asyncio_task *task;
+      asyncio_try attempt; int i;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = 3), .into = &self->task);
+    ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, NEW(.delay = 1), NEW(.delay = 2, .raise = E1),
+                                                 NEW(.delay = 0)));
+    ASYNC_AWAIT(asyncio_shield(&self->shield, NEW(.delay = 1)));
+    asyncio_child_set(&self->others[0], NEW(.delay = 1));
+    asyncio_child_set(&self->others[1], NEW(.delay = 2, .raise = E1));
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->others, 2, ASYNCIO_FIRST_COMPLETED, 1.5));
+    for (self->i = 0; self->i < 3; self->i++)
+        asyncio_child_set(&self->children[self->i], NEW(.delay = self->i));
+    asyncio_as_completed_init(&self->each, self->children, 3, 1.5);
+    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
+    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
+    asyncio_as_completed_close(&self->each);
+    ASYNC_AWAIT(asyncio_cancel_and_wait(&self->stop, self->task));
+    log_add("through");
+    ASYNC_FINALLY;
+    asyncio_task_release(self->task);
+    asyncio_child_result(&self->others[0], NULL);
+    asyncio_child_result(&self->others[1], NULL);
+    asyncio_child_release(&self->others[0]);
+    asyncio_child_release(&self->others[1]);
+    if (self->each.loop != NULL)
+        asyncio_as_completed_close(&self->each);
+    ASYNC_END;
+}
+ASYNC(sweeper, int at, twice; asyncio_task *task; int i, err;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(everything), .into = &self->task);
+    for (self->i = 0; self->i < self->at; self->i++) {
+        ASYNC_AWAIT(asyncio_sleep(self->i % 3 == 2 ? 0.5 : 0));
+    }
+    asyncio_task_cancel(self->task, "sweep");
+    for (self->i = 0; self->i < self->twice; self->i++) {
+        TURN;
+    }
+    if (self->twice > 0)
+        asyncio_task_cancel(self->task, "again");
+    ASYNC_CATCH_ALL(self->err, self->task);
+    CHECK(self->err == ASYNCIO_ECANCELLED || self->err == 0);
+    log_add(self->err != 0 ? "stopped" : "ended");
+    asyncio_task_release(self->task);
+    ASYNC_AWAIT(asyncio_sleep(9)); /* what was left to itself ends */
+    ASYNC_END;
+}
+TEST(test_cancel_everywhere)
+{
+    int at, twice;
+    for (twice = 0; twice < 4; twice++) {
+        for (at = 0; at < 60; at++) {
+            int before = blocks;
+            CHECK_EQ(run(ASYNC_NEW(sweeper, .at = at, .twice = twice), NULL), 0);
+            CHECK_EQ(blocks, before);
+            CHECK(tap_same(tap_log, at > 40 ? "through ended" : "stopped") || (at > 20 && at <= 40));
+            log_clear();
+        }
+    }
+}
+
+/* Nothing here takes memory of its own. */
+ASYNC(allocates_nothing, asyncio_gather all; asyncio_waiting waiting; asyncio_as_completed each; asyncio_shield shield;
+      asyncio_child children[2]; struct worker_task storage[2]; asyncio_child *child; int before;)
+{
+    ASYNC_BEGIN;
+    self->before = peak = blocks;
+    ASYNC_AWAIT(asyncio_gather(&self->all, self->children, ASYNC_AT(&self->storage[0], worker, .delay = 1),
+                               ASYNC_AT(&self->storage[1], worker, .delay = 1)));
+    asyncio_child_set(&self->children[0], ASYNC_AT(&self->storage[0], worker, .delay = 1));
+    asyncio_child_set(&self->children[1], ASYNC_AT(&self->storage[1], worker, .delay = 1));
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED, 5));
+    asyncio_as_completed_init(&self->each, self->children, 2, 5);
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    CHECK(self->child == NULL);
+    ASYNC_AWAIT(asyncio_shield(&self->shield, ASYNC_AT(&self->storage[0], worker, .delay = 1)));
+    CHECK_EQ(peak, self->before);
+    ASYNC_END;
+}
+TEST(test_no_allocation) { PLAY(allocates_nothing); }
+
+/* Who waits where, for reports. */
+ASYNC(described, asyncio_task *task; asyncio_frame_info info;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    START(ASYNC_NEW(stuck_gather), .into = &self->task);
+    TURN;
+    asyncio_describe(asyncio_task_get_coro(self->task)->awaiter, &self->info);
+    CHECK_STR(self->info.function, ASYNCIO_STRINGS ? "asyncio_gather" : NULL);
+    asyncio_task_cancel(self->task, NULL);
+    TURN;
+    asyncio_task_release(self->task);
+    TURN;
+    TURN;
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_describe) { PLAY(described); }
+#endif
+
+int main(void)
+{
+#ifdef ASYNC_NEW
+    RUN(test_one_exception);
+    RUN(test_cancellation_broadcast);
+    RUN(test_one_cancellation);
+    RUN(test_duplicate_coroutines);
+    RUN(test_return_exceptions);
+    RUN(test_result_exception_one_cancellation);
+    RUN(test_exception_marking);
+    RUN(test_cancel_gather_2);
+    RUN(test_constructor_heterogenous_futures);
+    RUN(test_gather_outside_of_a_running_loop);
+    RUN(test_gather_outer_never_read);
+    RUN(test_children_that_cannot_be_made);
+    RUN(test_gather_in_a_circle);
+    RUN(test_gather_of_a_thousand);
+    RUN(test_wait_first_completed);
+    RUN(test_wait_first_exception);
+    RUN(test_wait_first_exception_in_wait);
+    RUN(test_wait_with_exception);
+    RUN(test_wait_with_timeout);
+    RUN(test_wait);
+    RUN(test_wait_duplicate_coroutines);
+    RUN(test_wait_errors);
+    RUN(test_yield_wait_does_not_shield_cancel);
+    RUN(test_as_completed);
+    RUN(test_as_completed_with_unused_timeout);
+    RUN(test_as_completed_resume_iterator);
+    RUN(test_as_completed_reverse_wait);
+    RUN(test_shield_result);
+    RUN(test_shield_exception);
+    RUN(test_shield_cancel_inner);
+    RUN(test_shield_shortcut);
+    RUN(test_shield_effect);
+    RUN(test_shield_cancel_outer_exception_never_retrieved);
+    RUN(test_close_over_waiters);
+    RUN(test_cancel_everywhere);
+    RUN(test_no_allocation);
+    RUN(test_describe);
+#endif
+    return tap_end();
+}
