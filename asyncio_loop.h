@@ -1117,9 +1117,8 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
     asyncio_time when;
     asyncio__inbox_drain(loop);
 #if ASYNCIO_ALL_TASKS
-    asyncio__tasks_destroy(&loop->core);
+    asyncio__tasks_detach(&loop->core);
 #endif
-    asyncio__leftovers_release(loop, NULL);
     while ((node = loop->core.head) != NULL) {
         asyncio__ready_remove(&loop->core, node);
         asyncio__drop(loop, node);
@@ -1131,6 +1130,11 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
             asyncio__drop(loop, node);
         }
     }
+#if ASYNCIO_ALL_TASKS
+    while (loop->core.tasks.first != NULL) /* only now: handles may lie in their frames */
+        asyncio__task_destroy(loop->core.tasks.first);
+#endif
+    asyncio__leftovers_release(loop, NULL);
 #if ASYNCIO_ALL_TASKS
     while (loop->core.kept.first != NULL) {
         loop->core.kept.first->future.holds = 1;

@@ -919,13 +919,13 @@ static inline void asyncio__waiters_drop(asyncio_future *future)
     }
 }
 
-/* A task that the loop's close finds unfinished and waiting for nothing: its frames are freed; FINALLY does not run. */
+/* A task that the loop's close finds unfinished, and that nothing is linked to: its frames are freed; FINALLY does not
+ * run. */
 ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
 {
     asyncio__core *core = asyncio__core_of(task->future.loop);
     asyncio_coro *root = asyncio__root_of(task), *coro = root->awaiter;
     asyncio__tasks_remove(&core->tasks, task);
-    asyncio__waiters_drop(&task->future);
     while (coro != root) {
         asyncio_coro *awaiter = coro->awaiter;
         if (coro->flags & ASYNCIO__FRAME_HEAP)
@@ -939,8 +939,8 @@ ASYNCIO__COLD void asyncio__task_destroy(asyncio_task *task)
         core->free(task);
 }
 
-/* All of them: what one waits in may lie in the frame of another. */
-ASYNCIO__COLD void asyncio__tasks_destroy(asyncio__core *core)
+/* Before any of them is destroyed: what one waits in, or calls back, may lie in the frame of another. */
+ASYNCIO__COLD void asyncio__tasks_detach(asyncio__core *core)
 {
     asyncio_task *task;
     for (task = core->tasks.first; task != NULL; task = task->next_task)
@@ -951,8 +951,8 @@ ASYNCIO__COLD void asyncio__tasks_destroy(asyncio__core *core)
             task->wait.node.wait->detach(task);
             task->wait.node.wait = NULL;
         }
-    while (core->tasks.first != NULL)
-        asyncio__task_destroy(core->tasks.first);
+    for (task = core->tasks.first; task != NULL; task = task->next_task)
+        asyncio__waiters_drop(&task->future);
 }
 #endif
 
