@@ -87,6 +87,7 @@ typedef struct asyncio_queue {
 static inline void asyncio__copy(void *to, const void *from, size_t size)
 {
 #if ASYNCIO_HOSTED && defined(__GNUC__) && !defined(__TINYC__)
+    __asm__("" : "+r"(to), "+r"(from)); /* or gcc warns of the sizes that a smaller item does not have */
     if (size == 8)
         __builtin_memcpy(to, from, 8);
     else if (size == 4)

@@ -18,9 +18,14 @@ static inline void counted_free(void *memory);
 #include "tap.h"
 
 #ifdef ASYNC_NEW
-static int blocks, peak; /* allocated and not freed, and the most of them at any time */
+static int blocks, peak;          /* allocated and not freed, and the most of them at any time */
+static int allocations_left = -1; /* then they fail; negative: never */
 static inline void *counted_malloc(size_t size)
 {
+    if (allocations_left == 0)
+        return NULL;
+    if (allocations_left > 0)
+        allocations_left--;
     if (++blocks > peak)
         peak = blocks;
     return malloc(size);
