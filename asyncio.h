@@ -58,6 +58,7 @@
 #include "asyncio_loop.h"
 #include "asyncio_task.h"
 #include "asyncio/contexts.h"
+#include "asyncio/graph.h"
 #include "asyncio/locks.h"
 #include "asyncio/queues.h"
 #include "asyncio/scopes.h"
