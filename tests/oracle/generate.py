@@ -113,7 +113,7 @@ class Generator:
         return self.task()
 
     def task(self):
-        return 'self' if self.chance(.1) else self.pick(self.have('task'))
+        return 'self' if self.chance(.1) and not self.here['callback'] else self.pick(self.have('task'))
 
     def function(self, spawned=False):
         """Those made before, so that few programs call without end."""
@@ -185,11 +185,11 @@ class Generator:
         if self.have('future'):
             f = lambda: self.pick(self.have('future'))
             choices += [(4, lambda: f'set_result {f()} {self.number()}'),
-                        (2, lambda: f'set_exception {f()} {self.pick(COMMON)}'), (1, lambda: f'make {f()}'),
+                        (2, lambda: f'set_exception {f()} {self.pick(COMMON)}'), (2, lambda: f'make {f()}'),
                         (.2, lambda: f'set_result {self.pick(self.have("task"))} 1')]
             if 'gather' in t:
-                self.gathers = True
-                choices.append((4, lambda: f'make {f()} {self.pick(("gather", "gather", "gather_all"))} {self.members()}'))
+                into = self.have('future')[-1]  # only there, for a gather is not set_result
+                choices.append((4, lambda: f'make {into} {self.pick(("gather", "gather", "gather_all"))} {self.members()}'))
         if self.callbacks:
             cb = lambda: self.pick(self.callbacks)
             if 'callbacks' in t:
@@ -224,7 +224,7 @@ class Generator:
                         (.7, lambda name=name: f'state {name}')]
         if self.have('var'):
             c = lambda: self.pick(self.have('context'))
-            choices += [(3, lambda: f'setvar v {self.number()}' + self.pick(('', ' ' + self.pick(self.have('token'))))),
+            choices += [(3, lambda: f'setvar v {self.number()}' + self.pick(('', *2 * [' ' + self.pick(self.have('token'))]))),
                         (3, lambda: 'getvar v'), (1.5, lambda: f'resetvar v {self.pick(self.have("token"))}'),
                         (2, lambda: f'copy_context {c()}'), (.5, lambda: f'new_context {c()}')]
             if self.callbacks:
@@ -374,12 +374,13 @@ class Generator:
         if kind == 'callback':
             self.here['index'] = None
         count = max(1, round(self.random.randint(low, high) * self.size))
+        if kind == 'callback' and self.chance(.4):
+            first = [f'cancel {self.x()}{self.message()}']
         lines = [*first, *self.body(count)]
         return [f'{kind} {name}', *['    ' + line for line in lines], 'end']
 
     def program(self):
         """Its lines. set_result of a gather is not allowed: then those slots that could hold one lose theirs."""
-        self.gathers = False
         lines = [f'program random{self.seed}', *self.declarations()]
         if 'future' not in self.objects:
             self.topics.discard('futures')
@@ -391,7 +392,7 @@ class Generator:
         for n, name in enumerate(self.callbacks):
             lines += self.function_lines('callback', name, n, 0, 3)
         first = []
-        self.here = {'index': len(self.functions), 'as_completed': False}
+        self.here = {'index': len(self.functions), 'as_completed': False, 'callback': False}
         if 'eager' in self.topics and self.chance(.25):
             first.append('factory eager')
         if self.chance(.8):
@@ -399,7 +400,7 @@ class Generator:
                 if self.chance(.85):
                     first.append(f'spawn {name} {self.function(True) or self.functions[0]}' +
                                  (self.options() if self.chance(.3) else ''))
-        if self.callbacks and self.chance(.4):
+        if self.callbacks and self.chance(.5):
             first.append(f'call_later - {self.delay()} {self.pick(self.callbacks)}')
         lines += self.function_lines('def', 'main', len(self.functions), 3, 8, first)
         return keep_gathers(lines)

@@ -8,6 +8,7 @@ import asyncio.tasks
 import contextvars
 import gc
 import inspect
+import itertools
 import re
 import sys
 import warnings
@@ -15,12 +16,13 @@ import warnings
 import det
 import vloop
 
-STEPS, CALLS = 2000, 200
+STEPS, CALLS, CANCELS = 2000, 200, 2000
 UNIT = 64
 BREAK, CONTINUE, RETURN = range(3)
 OUT_OF_STEPS = (RETURN, 0)
-KINDS = ('task future handle number lock event condition semaphore bounded barrier group timeout queue lifo priority '
-         'var token context').split()
+MANY = 'task future handle group timeout context token lock event'.split()
+QUEUES = ('queue', 'lifo', 'priority')
+KINDS = MANY + 'number condition semaphore bounded barrier queue lifo priority var'.split()
 
 
 # ---- CPython without chance ----
@@ -50,6 +52,18 @@ def ordered_sets():
     exec(source, vars(asyncio.tasks))
 
 
+def limited_cancels():
+    """Gathers that wait for tasks that wait for gathers ...: where branches meet again, cancel() goes through them once
+    for each way there, and the ways double with each level. Programs in which there are too many are given up."""
+    plain = asyncio.tasks._GatheringFuture.cancel
+
+    def cancel(self, msg=None):
+        loop = self.get_loop()
+        loop.cancels += 1
+        return loop.cancels < CANCELS and plain(self, msg)
+    asyncio.tasks._GatheringFuture.cancel = cancel
+
+
 class Loop(vloop.VirtualLoop):
     """Keeps its tasks, in the order in which their creation began."""
 
@@ -57,6 +71,7 @@ class Loop(vloop.VirtualLoop):
         super().__init__()
         self.made = []
         self.serial = {}
+        self.cancels = 0
 
     def create_task(self, coro, **options):
         index = self.serial[coro] = len(self.made)
@@ -217,7 +232,7 @@ class Program:
 
     def declaration(self, kind, words):
         self.check(words, 'a name is missing')
-        many = kind in ('task', 'future', 'handle', 'group', 'timeout', 'context', 'token', 'lock', 'event')
+        many = kind in MANY
         for name in words if many else words[:1]:
             self.declare(name, kind)
             self.objects[name] = self.new_object(kind, name, [] if many else words[1:])
@@ -1192,9 +1207,6 @@ class Program:
         self.loop.close()
 
 
-QUEUES = ('queue', 'lifo', 'priority')
-
-
 def programs(text):
     """(name, lines) of each program, a line being its number and words."""
     name, lines = None, []
@@ -1214,11 +1226,17 @@ def programs(text):
         yield name, lines
 
 
+traced = itertools.count()
+
+
 def trace(name, lines):
     """The lines of one program's trace."""
+    if next(traced) % 200 == 199:
+        gc.collect()
     program = Program(name, lines)
     try:
-        return [f'program {name}', *contextvars.Context().run(program.run)]
+        lines = contextvars.Context().run(program.run)
+        return [f'program {name}', *(lines if program.loop.cancels < CANCELS else ['given up'])]
     finally:
         program.close()
 
@@ -1227,63 +1245,70 @@ def set_up():
     warnings.simplefilter('ignore')
     sys.setrecursionlimit(5000)
     ordered_sets()
+    limited_cancels()
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
-def traces(text, every=200):
+def traces(text):
     """The trace of a text of programs."""
-    lines = []
-    for count, (name, program) in enumerate(programs(text), 1):
-        lines += trace(name, program)
-        if count % every == 0:
-            gc.collect()
-    return ''.join(line + '\n' for line in lines)
+    return ''.join(line + '\n' for name, lines in programs(text) for line in trace(name, lines))
+
+
+OUTCOMES = ('ok True False None end entered left pending cancelled done set unset locked unlocked none').split()
+
+
+def kind_of_line(line):
+    """Which kind of statement with which kind of outcome a line of a trace is; None if it is none."""
+    words = line.split()
+    if not words or words[0] == 'program':
+        return None
+    if words[0].isdigit():
+        words = words[3:]
+    kind = words[0]
+    if kind in ('await', 'wait_for'):
+        what, colon, rest = words[1 + (kind == 'wait_for')].partition(':')
+        if what in ('acquire', 'wait', 'get', 'put'):
+            what += ':' + rest[0]
+        kind += ' ' + what.rstrip('0123456789')
+    elif kind in ('with', 'state', 'release', 'wait', 'cancel'):
+        kind += ' ' + words[1].rstrip('0123456789')
+    elif kind == 'make' and words[2] in ('gather', 'gather_all'):
+        kind += ' ' + words[2]
+    elif kind == '!':
+        return ' '.join(words[:-1]), ''
+    if '!' in words[1:]:
+        return kind, '! ' + re.split('[([]', words[words.index('!', 1) + 1])[0]
+    if '=' in words[:-1]:
+        value = words[words.index('=') + 1]
+        value = ('number' if re.fullmatch('-?[0-9]+', value) else 'list' if value[0] == '[' else
+                 value if value in OUTCOMES else 'word')
+        return kind, '= ' + value
+    return kind, words[-1] if words[-1] in ('empty', 'limit', 'circle', 'deadlock') else ''
 
 
 def coverage(text):
-    """A table: how often each kind of line with which outcome stands in a trace."""
-    counts = {}
-    for line in text.split('\n'):
-        words = line.split()
-        if not words or words[0] == 'program':
-            continue
-        if words[0].isdigit():
-            words = words[3:]
-        key = words[0]
-        if key in ('await', 'wait_for'):
-            position = 1 + (key == 'wait_for')
-            kind, colon, rest = words[position].partition(':')
-            if colon and not kind.startswith('work'):
-                key += ' ' + kind + (':' + rest[0] if kind in ('acquire', 'wait', 'get', 'put') else '')
-            else:
-                key += ' ' + kind.rstrip('0123456789')
-        elif key in ('with', 'state', 'release', 'wait'):
-            key += ' ' + words[1].rstrip('0123456789')
-        elif key == 'make' and words[2] in ('gather', 'gather_all'):
-            key += ' ' + words[2]
-        elif key == 'cancel':
-            key += ' ' + words[1].rstrip('0123456789')
-        elif key == '!':
-            key = ' '.join(words[:-1])
-        outcome = ''
-        if '!' in words[1:]:
-            outcome = '! ' + words[words.index('!', 1) + 1].partition('(')[0].partition('[')[0]
-        elif '=' in words:
-            outcome = words[words.index('=') + 1]
-            outcome = '= ' + ('number' if re.fullmatch('-?[0-9]+', outcome) else
-                              'list' if outcome[0] == '[' else
-                              outcome if outcome in ('ok', 'True', 'False', 'None', 'end', 'entered', 'left', 'pending',
-                                                     'cancelled', 'done', 'set', 'unset', 'locked', 'unlocked', 'none')
-                              else 'word')
-        elif words[-1] in ('empty', 'limit', 'circle', 'deadlock'):
-            outcome = words[-1]
-        row = counts.setdefault(key, {})
+    """A table: how often each kind of statement has which outcome in a trace."""
+    table = {}
+    for kind, outcome in filter(None, map(kind_of_line, text.split('\n'))):
+        row = table.setdefault(kind, {})
         row[outcome] = row.get(outcome, 0) + 1
-    return ''.join(f'{key:<28}' + ', '.join(f'{outcome or "-"} {count}' for outcome, count in
-                                             sorted(row.items(), key=lambda item: -item[1])) + '\n'
-                   for key, row in sorted(counts.items()))
+    return ''.join(f'{kind:<28}' + ', '.join(f'{outcome or "-"} {count}' for outcome, count in
+                                              sorted(row.items(), key=lambda item: -item[1])) + '\n'
+                   for kind, row in sorted(table.items()))
+
+
+def cover(trace_texts):
+    """Indices of traces that together have every kind of line that one of them has."""
+    kinds = [set(filter(None, map(kind_of_line, text.split('\n')))) for text in trace_texts]
+    missing = set().union(*kinds)
+    chosen = []
+    while missing:
+        best = max(range(len(kinds)), key=lambda index: (len(kinds[index] & missing) / (200 + len(trace_texts[index]))))
+        chosen.append(best)
+        missing -= kinds[best]
+    return sorted(chosen)
 
 
 set_up()
