@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a firmware program uses of the core, in one translation unit: tasks in storage of its own, sleep, timers, Futures,
- * blocks, cancellation, FINALLY, an interrupt that wakes the loop. tests/firmware.t compiles it for a Cortex-M0, where it
- * must need nothing but a port; its size is what the core costs when all of this is used.
+ * blocks, cancellation, FINALLY, an interrupt that wakes the loop; with FIRMWARE_LOCKS, locks and queues, too.
+ * tests/firmware.t compiles it for a Cortex-M0, where it must need nothing but a port; its size is what the core costs
+ * when all of this is used.
  */
 #include "asyncio_loop.h"
+#ifdef FIRMWARE_LOCKS
+#include "asyncio/queues.h"
+#endif
 
 #ifdef __cplusplus
 extern "C" int program(void);
@@ -96,6 +100,71 @@ ASYNC(main_coro, power supply; asyncio_handle timer; asyncio_try attempt; int er
     ASYNC_END;
 }
 
+#ifdef FIRMWARE_LOCKS
+struct reading {
+    uint8_t sensor, bytes[6];
+};
+static struct reading readings[8], urgent[8];
+static asyncio_queue queue, priorities;
+static asyncio_lock bus;
+static asyncio_event started;
+static asyncio_condition changed;
+static asyncio_semaphore slots;
+static asyncio_barrier line;
+
+static int by_sensor(const void *a, const void *b)
+{
+    return ((const struct reading *)a)->sensor - ((const struct reading *)b)->sensor;
+}
+static asyncio_value is_full(void *arg) { return asyncio_queue_full((asyncio_queue *)arg); }
+
+ASYNC(sensor, struct reading reading; asyncio_held held; asyncio_condition_waiting waiting;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_event_wait(&started));
+    ASYNC_AWAIT(asyncio_barrier_wait(&line));
+    ASYNC_WITH(&self->held, asyncio_semaphore_held(&slots)) {
+        ASYNC_AWAIT(asyncio_queue_put(&queue, &self->reading));
+    }
+    ASYNC_WITH(&self->held, asyncio_condition_held(&changed)) {
+        ASYNC_AWAIT(asyncio_condition_wait_for(&self->waiting, &changed, is_full, &priorities));
+    }
+    ASYNC_END;
+}
+static struct sensor_task sensors[2];
+ASYNC(station, struct reading reading; asyncio_held held; int i;)
+{
+    ASYNC_BEGIN;
+    (void)asyncio_queue_init(&queue, readings, sizeof readings[0], 8);
+    (void)asyncio_priority_queue_init(&priorities, urgent, sizeof urgent[0], 8, by_sensor);
+    (void)asyncio_semaphore_init(&slots, 1);
+    (void)asyncio_barrier_init(&line, 3);
+    for (self->i = 0; self->i < 2; self->i++)
+        asyncio_create_task(ASYNC_AT(&sensors[self->i], sensor));
+    asyncio_event_set(&started);
+    ASYNC_WITH(&self->held, asyncio_barrier_held(&line)) {
+        pins = (uint32_t)self->held.index;
+    }
+    for (self->i = 0; self->i < 2; self->i++) {
+        ASYNC_AWAIT(asyncio_queue_get(&queue, &self->reading));
+        ASYNC_AWAIT(asyncio_queue_put(&priorities, &self->reading));
+        (void)asyncio_queue_task_done(&queue);
+    }
+    ASYNC_AWAIT(asyncio_queue_join(&queue));
+    ASYNC_WITH(&self->held, asyncio_lock_held(&bus)) {
+        ASYNC_AWAIT(asyncio_sleep(0.1));
+    }
+    ASYNC_WITH(&self->held, asyncio_condition_held(&changed)) {
+        (void)asyncio_condition_notify_all(&changed);
+    }
+    (void)asyncio_barrier_reset(&line);
+    (void)asyncio_barrier_abort(&line);
+    asyncio_queue_shutdown(&queue, false);
+    ASYNC_END;
+}
+static struct station_task station_storage;
+#endif
+
 int program(void)
 {
     static struct main_coro_task storage;
@@ -104,6 +173,10 @@ int program(void)
     if (err == 0) {
         asyncio_loop_add_source(&loop);
         err = asyncio_run_until_complete(&loop, ASYNC_AT(&storage, main_coro), &value);
+#ifdef FIRMWARE_LOCKS
+        if (err == 0)
+            err = asyncio_run_until_complete(&loop, ASYNC_AT(&station_storage, station), &value);
+#endif
         (void)asyncio_loop_close(&loop);
     }
     return err;

@@ -263,6 +263,69 @@ TEST(test_late_timers)
     close_loop();
 }
 
+/* Locks and queues: storage of the program's, items copied without libc. */
+struct reading {
+    uint8_t sensor, bytes[6];
+};
+static struct reading readings[2];
+static asyncio_queue queue;
+static asyncio_lock bus;
+static asyncio_semaphore slots;
+static asyncio_barrier start_line;
+static asyncio_condition changed;
+ASYNC(sensor, int i; int n; asyncio_held held; struct reading reading;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_barrier_wait(&start_line));
+    for (self->n = 0; self->n < 2; self->n++) {
+        ASYNC_WITH(&self->held, asyncio_lock_held(&bus)) {
+            ASYNC_AWAIT(asyncio_sleep(0.01));
+            self->reading.sensor = (uint8_t)self->i;
+            self->reading.bytes[5] = (uint8_t)(10 * self->i + self->n);
+        }
+        ASYNC_AWAIT(asyncio_queue_put(&queue, &self->reading));
+    }
+    ASYNC_END;
+}
+static asyncio_value is_empty(void *arg) { return asyncio_queue_empty((asyncio_queue *)arg); }
+ASYNC(station, int n; int err; struct reading reading; asyncio_held held; asyncio_condition_waiting waiting;)
+{
+    static struct sensor_task sensors[2];
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_queue_init(&queue, readings, sizeof readings[0], 2), 0);
+    CHECK_EQ(asyncio_semaphore_init(&slots, 1), 0);
+    CHECK_EQ(asyncio_barrier_init(&start_line, 3), 0);
+    for (self->n = 0; self->n < 2; self->n++)
+        asyncio_create_task(ASYNC_AT(&sensors[self->n], sensor, .i = self->n + 1));
+    ASYNC_AWAIT(asyncio_barrier_wait(&start_line));
+    for (self->n = 0; self->n < 4; self->n++) {
+        ASYNC_AWAIT(asyncio_queue_get(&queue, &self->reading));
+        log_number(self->reading.sensor);
+        log_number(self->reading.bytes[5]);
+        CHECK_EQ(asyncio_queue_task_done(&queue), 0);
+    }
+    ASYNC_AWAIT(asyncio_queue_join(&queue));
+    ASYNC_WITH(&self->held, asyncio_condition_held(&changed)) {
+        ASYNC_AWAIT(asyncio_condition_wait_for(&self->waiting, &changed, is_empty, &queue));
+    }
+    ASYNC_WITH(&self->held, asyncio_semaphore_held(&slots)) {
+        asyncio_queue_shutdown(&queue, true);
+    }
+    ASYNC_CATCH(self->err, asyncio_queue_get(&queue, &self->reading));
+    ASYNC_RETURN(self->err == ASYNCIO_EQUEUESHUTDOWN);
+    ASYNC_END;
+}
+static struct station_task station_storage;
+TEST(test_locks_and_queues)
+{
+    asyncio_value value = 0;
+    open_loop(0xfffffff0u);
+    CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_AT(&station_storage, station), &value), 0);
+    CHECK_EQ(value, 1);
+    CHECK_LOG("2 20 1 10 2 21 1 11"); /* the last to come goes first */
+    close_loop();
+}
+
 int main(void)
 {
     RUN(test_times);
@@ -273,5 +336,6 @@ int main(void)
     RUN(test_no_heap);
     RUN(test_interrupts);
     RUN(test_late_timers);
+    RUN(test_locks_and_queues);
     return tap_end();
 }
