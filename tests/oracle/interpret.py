@@ -486,9 +486,11 @@ class Program:
         make = self.function(function)
         self.check(make is not None, 'a coroutine function')
         given = {}
+        keys = ['name', 'eager', 'group', 'context']
         for option in options:
             key, _, word = option.partition('=')
-            self.check(key in ('name', 'eager', 'group', 'context') and word and key not in given, f'{option}?')
+            self.check(key in keys and word, f'{option}?')
+            del keys[:keys.index(key) + 1]
             given[key] = word
         self.check(given.get('eager', 'yes') in ('yes', 'no'), 'eager=yes or eager=no')
         group = self.kind(given['group'], 'group') if 'group' in given else None
