@@ -16,8 +16,9 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wimplicit-fal
 FLAGS = -std=gnu11 -I. $(WARNINGS)
 HEADERS = asyncio.h asyncio_task.h asyncio_loop.h $(wildcard asyncio/*.h)
 TESTS = $(patsubst %.c,build/%,$(wildcard tests/test_*.c)) build/tests/multi_tu_c build/tests/multi_tu_cxx
-# An example is a file or, of several files, a directory.
-EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc)) $(patsubst %/,%,$(wildcard examples/*/)))
+# An example is a file or, of several files, a directory; those for boards have a build of their own.
+EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc)) \
+    $(patsubst %/,%,$(filter-out examples/firmware/,$(wildcard examples/*/))))
 # Without -j from outside, what `make test` builds is built by $(JOBS) at once.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 

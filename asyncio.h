@@ -59,6 +59,7 @@
 #include "asyncio_task.h"
 #include "asyncio/contexts.h"
 #include "asyncio/graph.h"
+#include "asyncio/interrupts.h"
 #include "asyncio/locks.h"
 #include "asyncio/queues.h"
 #include "asyncio/scopes.h"

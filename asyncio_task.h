@@ -132,7 +132,7 @@ static inline int asyncio__line_of(const asyncio_coro *self)
 #if !ASYNCIO_DENSE
     return self->state > 2 ? (int)(self->state << 2 >> 4) : 0; /* without the two marks and the point's own two bits */
 #elif ASYNCIO_LINES
-    return self->line;
+    return (int)self->line;
 #else
     (void)self;
     return 0;
@@ -567,12 +567,15 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
  *              that was not yet delivered is forgotten.
  *   Source     tasks.py:Task.cancelling, uncancel (since 3.13)
  */
-static inline int asyncio_task_cancelling(const asyncio_task *task) { return task->future.cancelling; }
+static inline int asyncio_task_cancelling(const asyncio_task *task)
+{
+    return (int)task->future.cancelling;
+}
 static inline int asyncio_task_uncancel(asyncio_task *task)
 {
     if (task->future.cancelling > 0 && --task->future.cancelling == 0)
         asyncio__cancel_over(task);
-    return task->future.cancelling;
+    return (int)task->future.cancelling;
 }
 
 /* A Task is a Future: these are its Future's functions under Task's name, with the same returns and errors. */
@@ -746,7 +749,7 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, asy
         task->name.text = options.name;
         flags |= ASYNCIO__NAMED;
     } else {
-        task->name.number = asyncio__task_number();
+        task->name.number = (uintptr_t)asyncio__task_number();
     }
 #endif
     if (options.into != NULL)

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * attiny85.c - ATtiny85 at 8 MHz: 512 bytes of RAM. Build with -DASYNCIO_TICKS_PER_SECOND=488L.
+ *
+ * The clock is timer 1, 8 MHz divided by 16384, with its overflows counted in software: a tick is 2 ms, and an idle board
+ * wakes every half second, for the timer has 8 bits. LEDs at B0 and B1, the button at B2; no serial line.
+ */
+#include <avr/interrupt.h>
+#include <avr/io.h>
+#include <avr/sleep.h>
+
+#include "../board.h"
+
+void (*volatile board_on_button)(void);
+void (*volatile board_on_char)(char c);
+volatile uint16_t board_wakes;
+
+static volatile uint32_t port_overflows;
+
+ISR(TIMER1_OVF_vect) { port_overflows += 0x100; }
+ISR(TIMER1_COMPA_vect) {}
+ISR(INT0_vect)
+{
+    if (board_on_button != NULL)
+        board_on_button();
+}
+
+static asyncio_time port_time(asyncio_loop *loop)
+{
+    uint8_t state = SREG, low;
+    uint32_t now;
+    (void)loop;
+    cli();
+    low = TCNT1;
+    now = port_overflows + low;
+    if ((TIFR & _BV(TOV1)) && low < 0x80)
+        now += 0x100;
+    SREG = state;
+    return (asyncio_time)now;
+}
+
+static uint8_t port_state;
+static void port_lock(asyncio_loop *loop)
+{
+    uint8_t state = SREG;
+    (void)loop;
+    cli();
+    port_state = state;
+}
+static void port_unlock(asyncio_loop *loop)
+{
+    (void)loop;
+    __asm__ volatile("" ::: "memory");
+    SREG = port_state;
+}
+
+static volatile bool port_woken;
+static void port_wake(asyncio_loop *loop)
+{
+    (void)loop;
+    port_woken = true;
+}
+
+static bool port_arm(asyncio_time timeout)
+{
+    if (timeout < 0 || timeout > 0xff)
+        return true;
+    OCR1A = (uint8_t)(TCNT1 + (uint8_t)timeout);
+    TIFR = _BV(OCF1A);
+    TIMSK |= _BV(OCIE1A);
+    return timeout > 1;
+}
+
+static void port_wait(asyncio_loop *loop, asyncio_time timeout)
+{
+    (void)loop;
+    if (timeout == 0)
+        return;
+    cli();
+    if (!port_woken && port_arm(timeout)) {
+        sleep_enable();
+        sei();
+        sleep_cpu();
+        sleep_disable();
+        board_wakes++;
+        cli();
+    }
+    TIMSK &= (uint8_t)~_BV(OCIE1A);
+    port_woken = false;
+    sei();
+}
+
+void board_init(void)
+{
+    TCCR1 = 15;
+    TIMSK = _BV(TOIE1);
+    DDRB = _BV(0) | _BV(1);
+    PORTB = _BV(2);
+    MCUCR |= _BV(ISC00); /* at both edges */
+    GIMSK = _BV(INT0);
+    sei();
+}
+
+void board_put(char c) { (void)c; }
+
+void board_led(uint8_t which, bool on)
+{
+    uint8_t bit = which ? _BV(1) : _BV(0);
+    if (on)
+        PORTB |= bit;
+    else
+        PORTB &= (uint8_t)~bit;
+}
+
+bool board_button(void) { return !(PINB & _BV(2)); }
+
+void board_exit(int err)
+{
+    cli();
+    GPIOR0 = (uint8_t)err;
+    for (;;)
+        sleep_mode();
+}
+
+const asyncio_port asyncio_default_port = {NULL, NULL, port_time, port_wait, port_wake, port_lock, port_unlock, false};
