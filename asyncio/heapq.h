@@ -5,8 +5,9 @@
  * Two of one interface (asyncio__timers_*), both intrusive, neither allocates:
  *
  *   ASYNCIO_TIMER_WHEEL 1   a radix of 64-ary digits, for any number of timers: arm and cancel O(1), a timer moves at
- *                           most 10 times before it fires; the next deadline O(1), but exactly, after the earliest
- *                           was cancelled, O(timers of its slot). 11 KB a loop.                    default: hosted
+ *                           most 10 times before it fires, not at all if few are near it; the next deadline O(1), but
+ *                           exactly, after the earliest was cancelled, O(timers of its slot). 11 KB a loop.
+ *                                                                                              default: hosted
  *   ASYNCIO_TIMER_WHEEL 0   a sorted list, for firmware with a few dozen timers: arm O(n), the rest O(1), compares that
  *                           survive a wrapping clock. One pointer a loop.                          default: otherwise
  *
@@ -259,6 +260,30 @@ static inline void asyncio__timers_spread(asyncio__timers *timers, asyncio__node
     }
 }
 
+/* Whether a slot's list is short: then its timers are sorted on the spot, not sent down level by level. */
+static inline bool asyncio__timers_few(const asyncio__node *node)
+{
+    unsigned left = 16;
+    while (node != NULL && left != 0)
+        node = node->next, left--;
+    return node == NULL;
+}
+
+/* Wakes those of a slot that are due at `now`, in order: lower levels are empty, later slots later. Places the rest. */
+static inline void asyncio__timers_sort(asyncio__timers *timers, asyncio__node *node, asyncio_time now)
+{
+    asyncio__node *due = NULL;
+    while (node != NULL) {
+        asyncio__node *next = node->next;
+        if (asyncio__node_timer(node)->slot.when <= now)
+            asyncio__timers_insert(&due, asyncio__node_timer(node));
+        else
+            asyncio__timers_place(timers, asyncio__node_timer(node));
+        node = next;
+    }
+    asyncio__timers_fire(timers, due);
+}
+
 /* Wakes every timer that is due at `now`, in order. */
 static inline void asyncio__timers_expire(asyncio__timers *timers, asyncio_time now)
 {
@@ -267,11 +292,12 @@ static inline void asyncio__timers_expire(asyncio__timers *timers, asyncio_time 
     timers->past = NULL;
     asyncio__timers_fire(timers, node);
     while ((node = asyncio__timers_enter(timers, now, &level)) != NULL) {
-        if (level == 0) {
+        if (level == 0)
             asyncio__timers_fire(timers, node);
-            continue;
-        }
-        asyncio__timers_spread(timers, node);
+        else if (asyncio__timers_few(node))
+            asyncio__timers_sort(timers, node, now);
+        else
+            asyncio__timers_spread(timers, node);
     }
     if (now > timers->base)
         timers->base = now;

@@ -266,6 +266,27 @@ TEST(test_one_jump)
     CHECK_EQ(fired[TIMERS - 1], 2);
 }
 
+/* Jumps over some of the timers that share a slot: few or many, armed in any order, with ties. */
+TEST(test_jumps)
+{
+    uint32_t seed;
+    for (seed = 1; seed <= 600; seed++) {
+        int i, count, most;
+        unsigned bits;
+        random_state = seed * 2654435761u + 1u;
+        bits = 5u + below(TIME_BITS - 6u);
+        most = 1 + (int)below(TIMERS);
+        start(random_step(bits));
+        for (i = 0; i < most; i++)
+            arm(i, i != 0 && below(4) == 0 ? model[below((unsigned)i)].when : after(random_step(bits)));
+        for (count = 0; queue.count != 0 && count < 10000; count++)
+            if (!expire_agrees(after(random_step(bits))) || !count_agrees() || !next_agrees())
+                break;
+        CHECK_EQ(queue.count, 0);
+        CHECK(earliest(TIME_MAX) < 0);
+    }
+}
+
 /* Equal deadlines stay in order when some of them arrive in a slot from above and some are armed there later. */
 TEST(test_ties_across_levels)
 {
@@ -374,6 +395,7 @@ int main(void)
     RUN(test_long_times);
     RUN(test_borders_of_digits);
     RUN(test_one_jump);
+    RUN(test_jumps);
     RUN(test_ties_across_levels);
     RUN(test_cancel_the_earliest);
 #if ASYNCIO_HOSTED
