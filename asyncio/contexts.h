@@ -153,17 +153,16 @@ static inline bool asyncio__table_lookup(const asyncio__table *table, const asyn
                                          asyncio_value *value)
 {
     size_t index;
-    if (!asyncio__table_find(table, var, &index))
-        return false;
-    *value = asyncio__bindings(table)[index].value;
-    return true;
+    bool set = asyncio__table_find(table, var, &index);
+    *value = set ? asyncio__bindings(table)[index].value : 0;
+    return set;
 }
 
 /*
  * asyncio_contextvar_get - the variable's value in the current context, else its default.
  * asyncio_contextvar_lookup - the same, telling whether it is set.
  *
- *   value      receives the value, if set
+ *   value      receives the value; 0 if not set
  *   Suspends   never. From any thread: it asks the calling one's context. Allocates nothing.
  *   Returns    get: the value; lookup: whether it is set. Cost: O(log of the variables set).
  *   Source     ContextVar.get; `var in copy_context()`
@@ -311,7 +310,6 @@ static inline int asyncio_contextvar_set(const asyncio_contextvar *var, asyncio_
     asyncio__variables **slot = asyncio__context_slot();
     asyncio_contextvar_token made;
     made.var = var;
-    made.old_value = 0;
     made.used = false;
     made.where = asyncio__context_where(slot);
     made.was_set = asyncio__table_lookup(asyncio__table_of(slot), var, &made.old_value);
