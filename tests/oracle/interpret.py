@@ -249,6 +249,7 @@ class Program:
             return simple[kind]()
         numbers = [int(word) for word in words]
         self.check(len(numbers) <= 1, 'one number')
+        self.check(numbers or kind not in ('semaphore', 'bounded', 'barrier', 'var'), 'a number')
         if kind == 'number':
             return numbers[0] if numbers else 0
         if kind == 'var':
@@ -772,6 +773,9 @@ class Program:
             note = waiting(call)
             if note is not None:
                 self.waiting[task] = note
+                for x in note.on:
+                    if isinstance(x, asyncio.Task):  # a task that awaited itself would keep this for ever
+                        x._asyncio_future_blocking = False
             try:
                 value = await awaited(call, note)
             except BaseException as error:
@@ -781,8 +785,6 @@ class Program:
             finally:
                 if note is not None:
                     del self.waiting[task]
-                    if task in note.on:  # CPython leaves it set when a task awaits itself
-                        task._asyncio_future_blocking = False
             if number:
                 call.last = number_of(value)
             self.log(f'{text} = {value_text(value) if number else "ok"}')
