@@ -201,7 +201,7 @@ static inline bool asyncio__isr_queue_pop(asyncio_isr_queue *queue, void *item)
     asyncio__isr_copy(item, queue->items + (size_t)first * queue->size, queue->size); /* no interrupt writes there */
     asyncio__lock(queue->loop);
     queue->first = (uint16_t)(first + 1 == queue->capacity ? 0 : first + 1);
-    queue->count--;
+    queue->count = (uint16_t)(queue->count - 1);
     asyncio__unlock(queue->loop);
     return true;
 }
@@ -310,7 +310,7 @@ static inline int asyncio_isr_queue_put(asyncio_isr_queue *queue, const void *it
     asyncio__lock(queue->loop);
     if (queue->count == queue->capacity) {
         if (queue->dropped < UINT16_MAX)
-            queue->dropped++;
+            queue->dropped = (uint16_t)(queue->dropped + 1);
         asyncio__unlock(queue->loop);
         return ASYNCIO_EQUEUEFULL;
     }
@@ -318,7 +318,7 @@ static inline int asyncio_isr_queue_put(asyncio_isr_queue *queue, const void *it
                 ? (unsigned)queue->first + queue->count
                 : (unsigned)queue->count - (unsigned)(queue->capacity - queue->first);
     asyncio__isr_copy(queue->items + (size_t)place * queue->size, item, queue->size);
-    queue->count++;
+    queue->count = (uint16_t)(queue->count + 1);
     asyncio__unlock(queue->loop);
     (void)asyncio_call_soon_from_isr(queue->loop, &queue->handle, asyncio__isr_queue_arrived, queue);
     return 0;
