@@ -105,21 +105,29 @@ static inline asyncio_status asyncio__wait_in(asyncio_task *task, const asyncio_
     return asyncio__status(ASYNCIO__PENDING, 0);
 }
 
-/* Into the ready list, where `turn` has its last word. */
-static inline void asyncio__wait_turn(asyncio__node *node, const asyncio__wait *turn)
+/* Into the ready list, where its turn is to come. What a task is while it waits, and what it is then, are two of one
+ * array: an indirect call less. */
+static inline void asyncio__wait_turn(asyncio__node *node)
 {
-    node->wait = turn;
+    node->wait++;
     asyncio__ready_push(asyncio__core_of(asyncio__node_task(node)->future.loop), node);
+}
+static inline void asyncio__wait_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wait_turn(node);
 }
 
 /* Wakes who has waited longest in a list, or everybody. */
 static inline bool asyncio__wake_next(asyncio__node **waiters)
 {
-    asyncio__node *node = *waiters;
+    asyncio__node *node = *waiters, *next;
     if (node == NULL)
         return false;
-    asyncio__list_remove(waiters, node);
-    node->wait->wake(node, NULL);
+    *waiters = next = node->next;
+    if (next != NULL)
+        next->prev = node->prev;
+    asyncio__wait_turn(node);
     return true;
 }
 static inline void asyncio__wake_all(asyncio__node **waiters)
@@ -128,18 +136,17 @@ static inline void asyncio__wake_all(asyncio__node **waiters)
     *waiters = NULL;
     for (; node != NULL; node = next) {
         next = node->next;
-        node->wait->wake(node, NULL);
+        asyncio__wait_turn(node);
     }
 }
 
 /* A cancelled task leaves the list that it waits in; its turn is to come. */
-static inline bool asyncio__wait_leave(asyncio_task *task, asyncio__node **waiters, const asyncio__wait *turn,
-                                       asyncio_value msg)
+static inline bool asyncio__wait_leave(asyncio_task *task, asyncio__node **waiters, asyncio_value msg)
 {
     asyncio__list_remove(waiters, &task->wait.node);
     *asyncio__word_of(task) = msg;
     asyncio__wait_add(task, ASYNCIO__WAIT_LEFT | ASYNCIO__WAIT_CANCELLED);
-    asyncio__wait_turn(&task->wait.node, turn);
+    asyncio__wait_turn(&task->wait.node);
     return true;
 }
 
@@ -170,11 +177,12 @@ static inline void asyncio__turn_absorb(asyncio_task *task)
 /* CPython's queue holds a woken one, if any, at its head, and between those that wait some that were cancelled and have
  * not run yet: one of these at its head keeps release() from waking anybody, for it will do so itself. Only one that
  * had nobody waiting before it when it was cancelled can get there: the others run before those before them. */
+enum { ASYNCIO__LOCK_FREE, ASYNCIO__LOCK_HELD, ASYNCIO__LOCK_PROMISED };
 typedef struct asyncio_lock {
     asyncio__node *waiters;
     asyncio_loop *loop;
     unsigned ahead; /* WAIT_AHEAD: cancelled, turn to come, nobody before them */
-    bool locked, woken;
+    uint8_t state;  /* ASYNCIO__LOCK_*; promised: to the one that was woken */
 } asyncio_lock;
 
 /*
@@ -185,38 +193,41 @@ typedef struct asyncio_lock {
  * asyncio_lock_locked - whether it is held. Not while its next owner is on its way: see rule 5.
  */
 static inline void asyncio_lock_init(asyncio_lock *lock) { asyncio__clear(lock, sizeof *lock); }
-static inline bool asyncio_lock_locked(const asyncio_lock *lock) { return lock->locked; }
+static inline bool asyncio_lock_locked(const asyncio_lock *lock)
+{
+    return lock->state == ASYNCIO__LOCK_HELD;
+}
 
 /* Whether acquire() may go ahead of those who have been cancelled, for nobody else waits. */
 ASYNCIO__HOT bool asyncio__lock_free(const asyncio_lock *lock)
 {
-    return !lock->locked && !lock->woken && lock->waiters == NULL;
+    return lock->state == ASYNCIO__LOCK_FREE && lock->waiters == NULL;
 }
 
+/* Of a free lock. */
 static inline void asyncio__lock_wake_first(asyncio_lock *lock)
 {
-    if (!lock->woken && lock->ahead == 0)
-        lock->woken = asyncio__wake_next(&lock->waiters);
+    if (lock->ahead == 0 && asyncio__wake_next(&lock->waiters))
+        lock->state = ASYNCIO__LOCK_PROMISED;
 }
 
-static inline bool asyncio__lock_leave(asyncio_lock *lock, asyncio_task *task, const asyncio__wait *turn,
-                                       asyncio_value msg)
+static inline bool asyncio__lock_leave(asyncio_lock *lock, asyncio_task *task, asyncio_value msg)
 {
     if (lock->waiters == &task->wait.node) {
         asyncio__wait_add(task, ASYNCIO__WAIT_AHEAD);
         lock->ahead++;
     }
-    return asyncio__wait_leave(task, &lock->waiters, turn, msg);
+    return asyncio__wait_leave(task, &lock->waiters, msg);
 }
 
 /* The turn of one that will not take the lock. */
 static inline void asyncio__lock_give_up(asyncio_lock *lock, asyncio_task *task)
 {
     if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
-        lock->woken = false;
+        lock->state = ASYNCIO__LOCK_FREE;
     else if (asyncio__wait_is(task, ASYNCIO__WAIT_AHEAD))
         lock->ahead--;
-    if (!lock->locked)
+    if (lock->state == ASYNCIO__LOCK_FREE)
         asyncio__lock_wake_first(lock);
 }
 
@@ -227,8 +238,7 @@ static inline bool asyncio__lock_take(asyncio_lock *lock, asyncio_task *task)
         asyncio__lock_give_up(lock, task);
         return false;
     }
-    lock->woken = false;
-    lock->locked = true;
+    lock->state = ASYNCIO__LOCK_HELD;
     return true;
 }
 
@@ -246,24 +256,17 @@ static inline void asyncio__lock_turn_detach(asyncio_task *task)
     asyncio__ready_detach(task);
     asyncio__lock_give_up(asyncio__lock_awaited(task), task);
 }
-static const asyncio__wait asyncio__lock_turn = {asyncio__lock_run, NULL, asyncio__lock_turn_detach,
-                                                 asyncio__turn_cancel, "about to get a Lock", false};
-
-static inline void asyncio__lock_wake(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__lock_turn);
-}
 static inline void asyncio__lock_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__lock_awaited(task)->waiters, &task->wait.node);
 }
 static inline bool asyncio__lock_cancel(asyncio_task *task, asyncio_value msg)
 {
-    return asyncio__lock_leave(asyncio__lock_awaited(task), task, &asyncio__lock_turn, msg);
+    return asyncio__lock_leave(asyncio__lock_awaited(task), task, msg);
 }
-static const asyncio__wait asyncio__lock_wait = {NULL, asyncio__lock_wake, asyncio__lock_detach, asyncio__lock_cancel,
-                                                 "waiting for a Lock", false};
+static const asyncio__wait asyncio__lock_wait[2] = {
+    {NULL, asyncio__wait_wake, asyncio__lock_detach, asyncio__lock_cancel, "waiting for a Lock", false},
+    {asyncio__lock_run, NULL, asyncio__lock_turn_detach, asyncio__turn_cancel, "about to get a Lock", false}};
 
 /*
  * asyncio_lock_acquire(lock) - a status: take the lock, wait for it if need be.
@@ -277,10 +280,10 @@ static const asyncio__wait asyncio__lock_wait = {NULL, asyncio__lock_wake, async
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__lock_acquire(asyncio_task *task, asyncio_lock *lock)
 {
     if (ASYNCIO__LIKELY(asyncio__lock_free(lock))) {
-        lock->locked = true;
+        lock->state = ASYNCIO__LOCK_HELD;
         return asyncio__status(0, 1);
     }
-    return asyncio__wait_in(task, &asyncio__lock_wait, lock, &lock->waiters, &lock->loop);
+    return asyncio__wait_in(task, asyncio__lock_wait, lock, &lock->waiters, &lock->loop);
 }
 
 /*
@@ -292,9 +295,9 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__lock_acquire(asyncio_tas
  */
 static inline int asyncio_lock_release(asyncio_lock *lock)
 {
-    if (!lock->locked)
+    if (lock->state != ASYNCIO__LOCK_HELD)
         return ASYNCIO_ERUNTIME;
-    lock->locked = false;
+    lock->state = ASYNCIO__LOCK_FREE;
     asyncio__lock_wake_first(lock);
     return 0;
 }
@@ -330,8 +333,13 @@ static const asyncio__wait asyncio__event_wait_kind = {NULL, asyncio__event_wake
 static inline void asyncio_event_init(asyncio_event *event) { asyncio__clear(event, sizeof *event); }
 static inline void asyncio_event_set(asyncio_event *event)
 {
+    asyncio__node *node = event->waiters, *next;
     event->set = true;
-    asyncio__wake_all(&event->waiters);
+    event->waiters = NULL;
+    for (; node != NULL; node = next) {
+        next = node->next;
+        asyncio__wake(asyncio__node_task(node), 0, 1);
+    }
 }
 static inline void asyncio_event_clear(asyncio_event *event) { event->set = false; }
 static inline bool asyncio_event_is_set(const asyncio_event *event) { return event->set; }
@@ -394,7 +402,7 @@ static inline int asyncio_condition_release(asyncio_condition *condition)
 }
 static inline bool asyncio_condition_locked(const asyncio_condition *condition)
 {
-    return condition->lock != NULL ? condition->lock->locked : condition->own.locked;
+    return asyncio_lock_locked(condition->lock != NULL ? condition->lock : &condition->own);
 }
 
 /*
@@ -460,14 +468,6 @@ static inline void asyncio__relock_turn_detach(asyncio_task *task)
     asyncio__ready_detach(task);
     asyncio__lock_give_up(asyncio__condition_lock(asyncio__condition_awaited(task)), task);
 }
-static const asyncio__wait asyncio__relock_turn = {asyncio__relock_run, NULL, asyncio__relock_turn_detach,
-                                                   asyncio__turn_cancel, "about to get a Condition's Lock", false};
-
-static inline void asyncio__relock_wake(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__relock_turn);
-}
 static inline void asyncio__relock_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__condition_lock(asyncio__condition_awaited(task))->waiters, &task->wait.node);
@@ -475,10 +475,12 @@ static inline void asyncio__relock_detach(asyncio_task *task)
 static inline bool asyncio__relock_cancel(asyncio_task *task, asyncio_value msg)
 {
     asyncio_lock *lock = asyncio__condition_lock(asyncio__condition_awaited(task));
-    return asyncio__lock_leave(lock, task, &asyncio__relock_turn, msg);
+    return asyncio__lock_leave(lock, task, msg);
 }
-static const asyncio__wait asyncio__relock_wait = {NULL, asyncio__relock_wake, asyncio__relock_detach,
-                                                   asyncio__relock_cancel, "waiting for a Condition's Lock", false};
+static const asyncio__wait asyncio__relock_wait[2] = {
+    {NULL, asyncio__wait_wake, asyncio__relock_detach, asyncio__relock_cancel, "waiting for a Condition's Lock", false},
+    {asyncio__relock_run, NULL, asyncio__relock_turn_detach, asyncio__turn_cancel,
+     "about to get a Condition's Lock", false}};
 
 ASYNCIO__NOINLINE void asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task)
 {
@@ -486,12 +488,12 @@ ASYNCIO__NOINLINE void asyncio__condition_relock(asyncio_condition *condition, a
     int state = task->future.err & ~(ASYNCIO__WAIT_LEFT | ASYNCIO__WAIT_AHEAD);
     asyncio_status status;
     if (asyncio__lock_free(lock)) {
-        lock->locked = true;
+        lock->state = ASYNCIO__LOCK_HELD;
         asyncio__condition_over(condition, task, 0);
         return;
     }
     task->wait.node.wait = NULL;
-    status = asyncio__wait_in(task, &asyncio__relock_wait, condition, &lock->waiters, &lock->loop);
+    status = asyncio__wait_in(task, asyncio__relock_wait, condition, &lock->waiters, &lock->loop);
     asyncio__wait_set(task, state);
     if (status.code != ASYNCIO__PENDING)
         asyncio__condition_over(condition, task, status.code);
@@ -509,24 +511,18 @@ static inline void asyncio__condition_turn_detach(asyncio_task *task)
     if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
         (void)asyncio__wake_next(&asyncio__condition_awaited(task)->waiters);
 }
-static const asyncio__wait asyncio__condition_turn = {asyncio__condition_run, NULL, asyncio__condition_turn_detach,
-                                                      asyncio__turn_cancel, "notified by a Condition", false};
-
-static inline void asyncio__condition_woken(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__condition_turn);
-}
 static inline void asyncio__condition_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__condition_awaited(task)->waiters, &task->wait.node);
 }
 static inline bool asyncio__condition_cancel(asyncio_task *task, asyncio_value msg)
 {
-    return asyncio__wait_leave(task, &asyncio__condition_awaited(task)->waiters, &asyncio__condition_turn, msg);
+    return asyncio__wait_leave(task, &asyncio__condition_awaited(task)->waiters, msg);
 }
-static const asyncio__wait asyncio__condition_wait_kind = {NULL, asyncio__condition_woken, asyncio__condition_detach,
-                                                           asyncio__condition_cancel, "waiting for a Condition", false};
+static const asyncio__wait asyncio__condition_wait_kind[2] = {
+    {NULL, asyncio__wait_wake, asyncio__condition_detach, asyncio__condition_cancel, "waiting for a Condition", false},
+    {asyncio__condition_run, NULL, asyncio__condition_turn_detach, asyncio__turn_cancel,
+     "notified by a Condition", false}};
 
 /*
  * asyncio_condition_wait(condition) - a status: release the lock, wait to be notified, take the lock again.
@@ -545,7 +541,7 @@ static inline ASYNCIO__NODISCARD asyncio_status asyncio__condition_wait(asyncio_
     asyncio_status status;
     if (!asyncio_condition_locked(condition))
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
-    status = asyncio__wait_in(task, &asyncio__condition_wait_kind, condition, &condition->waiters, &condition->loop);
+    status = asyncio__wait_in(task, asyncio__condition_wait_kind, condition, &condition->waiters, &condition->loop);
     if (status.code == ASYNCIO__PENDING)
         (void)asyncio_condition_release(condition);
     return status;
@@ -690,24 +686,18 @@ static inline void asyncio__semaphore_turn_detach(asyncio_task *task)
     asyncio__ready_detach(task);
     (void)asyncio__semaphore_take(asyncio__semaphore_awaited(task), task, false);
 }
-static const asyncio__wait asyncio__semaphore_turn = {asyncio__semaphore_run, NULL, asyncio__semaphore_turn_detach,
-                                                      asyncio__turn_cancel, "about to get a Semaphore", false};
-
-static inline void asyncio__semaphore_wake(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__semaphore_turn);
-}
 static inline void asyncio__semaphore_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__semaphore_awaited(task)->waiters, &task->wait.node);
 }
 static inline bool asyncio__semaphore_cancel(asyncio_task *task, asyncio_value msg)
 {
-    return asyncio__wait_leave(task, &asyncio__semaphore_awaited(task)->waiters, &asyncio__semaphore_turn, msg);
+    return asyncio__wait_leave(task, &asyncio__semaphore_awaited(task)->waiters, msg);
 }
-static const asyncio__wait asyncio__semaphore_wait = {NULL, asyncio__semaphore_wake, asyncio__semaphore_detach,
-                                                      asyncio__semaphore_cancel, "waiting for a Semaphore", false};
+static const asyncio__wait asyncio__semaphore_wait[2] = {
+    {NULL, asyncio__wait_wake, asyncio__semaphore_detach, asyncio__semaphore_cancel, "waiting for a Semaphore", false},
+    {asyncio__semaphore_run, NULL, asyncio__semaphore_turn_detach, asyncio__turn_cancel,
+     "about to get a Semaphore", false}};
 
 /*
  * asyncio_semaphore_acquire(semaphore) - a status: take a slot, wait for one if need be.
@@ -725,7 +715,7 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__semaphore_acquire(asynci
         semaphore->value--;
         return asyncio__status(0, 1);
     }
-    return asyncio__wait_in(task, &asyncio__semaphore_wait, semaphore, &semaphore->waiters, &semaphore->loop);
+    return asyncio__wait_in(task, asyncio__semaphore_wait, semaphore, &semaphore->waiters, &semaphore->loop);
 }
 
 /*
@@ -802,14 +792,6 @@ static inline void asyncio__barrier_turn_detach(asyncio_task *task)
     if (asyncio__wait_is(task, ASYNCIO__WAIT_FILLS))
         asyncio__barrier_exit(asyncio__barrier_awaited(task));
 }
-static const asyncio__wait asyncio__barrier_turn = {asyncio__barrier_run, NULL, asyncio__barrier_turn_detach,
-                                                    asyncio__turn_cancel, "about to leave a Barrier", false};
-
-static inline void asyncio__barrier_wake(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__barrier_turn);
-}
 static inline void asyncio__barrier_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__barrier_awaited(task)->waiters, &task->wait.node);
@@ -818,10 +800,12 @@ static inline void asyncio__barrier_detach(asyncio_task *task)
 }
 static inline bool asyncio__barrier_cancel(asyncio_task *task, asyncio_value msg)
 {
-    return asyncio__wait_leave(task, &asyncio__barrier_awaited(task)->waiters, &asyncio__barrier_turn, msg);
+    return asyncio__wait_leave(task, &asyncio__barrier_awaited(task)->waiters, msg);
 }
-static const asyncio__wait asyncio__barrier_wait_kind = {NULL, asyncio__barrier_wake, asyncio__barrier_detach,
-                                                         asyncio__barrier_cancel, "waiting in a Barrier", false};
+static const asyncio__wait asyncio__barrier_wait_kind[2] = {
+    {NULL, asyncio__wait_wake, asyncio__barrier_detach, asyncio__barrier_cancel, "waiting in a Barrier", false},
+    {asyncio__barrier_run, NULL, asyncio__barrier_turn_detach, asyncio__turn_cancel,
+     "about to leave a Barrier", false}};
 
 /* What Barrier.wait does at first, and after each wait. `word` is its index, or the message of its cancellation. The
  * answer: it is over, or waits. */
@@ -848,7 +832,7 @@ static inline asyncio_status asyncio__barrier_advance(asyncio_barrier *barrier, 
             err = ASYNCIO_EBROKENBARRIER;
     }
     if (waits) {
-        asyncio_status status = asyncio__wait_in(task, &asyncio__barrier_wait_kind, barrier, &barrier->waiters,
+        asyncio_status status = asyncio__wait_in(task, asyncio__barrier_wait_kind, barrier, &barrier->waiters,
                                                  &barrier->loop);
         if (status.code == ASYNCIO__PENDING) {
             asyncio__wait_set(task, fills ? ASYNCIO__WAIT_FILLS : 0);

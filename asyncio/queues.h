@@ -116,7 +116,7 @@ static inline void asyncio__queue_store(const asyncio_queue *queue, size_t index
 }
 
 /* heapq: a binary heap in an array, nobody less than its parent. `item` lies outside of the heap's `hole` already. */
-static inline void asyncio__heap_up(const asyncio_queue *queue, size_t hole, const void *item)
+ASYNCIO__NOINLINE void asyncio__heap_up(const asyncio_queue *queue, size_t hole, const void *item)
 {
     while (hole > 0) {
         const void *parent = asyncio__queue_item(queue, (hole - 1) / 2);
@@ -130,7 +130,7 @@ static inline void asyncio__heap_up(const asyncio_queue *queue, size_t hole, con
 
 /* Takes out the first of `count` + 1: the hole goes down along the smaller children, then the last item goes up from
  * there. As in CPython, so that equal items leave in its order; the last one may stay where it is meanwhile. */
-static inline void asyncio__heap_pop(const asyncio_queue *queue, size_t count)
+ASYNCIO__NOINLINE void asyncio__heap_pop(const asyncio_queue *queue, size_t count)
 {
     size_t hole = 0, child;
     while ((child = 2 * hole + 1) < count) {
@@ -190,11 +190,12 @@ ASYNCIO__COLD bool asyncio__queue_grow(asyncio_queue *queue)
         items = (unsigned char *)asyncio__alloc(capacity * queue->size);
         if (items == NULL)
             return false;
-        head = queue->count < queue->capacity - queue->first ? queue->count : queue->capacity - queue->first;
-        asyncio__copy(items, asyncio__queue_item(queue, queue->first), head * queue->size);
-        asyncio__copy(items + head * queue->size, queue->items, (queue->count - head) * queue->size);
-        if (queue->items != NULL)
+        if (queue->items != NULL) {
+            head = queue->count < queue->capacity - queue->first ? queue->count : queue->capacity - queue->first;
+            asyncio__copy(items, asyncio__queue_item(queue, queue->first), head * queue->size);
+            asyncio__copy(items + head * queue->size, queue->items, (queue->count - head) * queue->size);
             asyncio__free(queue->items);
+        }
         queue->items = items;
     }
     queue->first = 0;
@@ -332,12 +333,8 @@ static inline bool asyncio_queue_full(const asyncio_queue *queue)
  *   Memory     put, on the heap: sometimes a larger array
  *   Source     queues.py:Queue.put_nowait, get_nowait
  */
-static inline int asyncio_queue_put_nowait(asyncio_queue *queue, const void *item)
+static inline int asyncio__queue_add(asyncio_queue *queue, const void *item)
 {
-    if (queue->closing)
-        return ASYNCIO_EQUEUESHUTDOWN;
-    if (asyncio_queue_full(queue))
-        return ASYNCIO_EQUEUEFULL;
     if (ASYNCIO__UNLIKELY(queue->count == queue->capacity) && !asyncio__queue_grow(queue))
         return ASYNCIO_ENOMEM;
     asyncio__queue_push(queue, item);
@@ -345,6 +342,12 @@ static inline int asyncio_queue_put_nowait(asyncio_queue *queue, const void *ite
     asyncio_event_clear(&queue->finished);
     (void)asyncio__wake_next(&queue->getters);
     return 0;
+}
+static inline int asyncio_queue_put_nowait(asyncio_queue *queue, const void *item)
+{
+    if (queue->closing)
+        return ASYNCIO_EQUEUESHUTDOWN;
+    return asyncio_queue_full(queue) ? ASYNCIO_EQUEUEFULL : asyncio__queue_add(queue, item);
 }
 static inline int asyncio_queue_get_nowait(asyncio_queue *queue, void *item)
 {
@@ -419,21 +422,7 @@ static inline void asyncio__putter_turn_detach(asyncio_task *task)
     if (!asyncio_queue_full(asyncio__queue_awaited(task)))
         (void)asyncio__wake_next(&asyncio__queue_awaited(task)->putters);
 }
-static const asyncio__wait asyncio__getter_turn = {asyncio__getter_run, NULL, asyncio__getter_turn_detach,
-                                                   asyncio__queue_turn_cancel, "about to get from a Queue", false};
-static const asyncio__wait asyncio__putter_turn = {asyncio__putter_run, NULL, asyncio__putter_turn_detach,
-                                                   asyncio__queue_turn_cancel, "about to put into a Queue", false};
 
-static inline void asyncio__getter_wake(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__getter_turn);
-}
-static inline void asyncio__putter_wake(asyncio__node *node, asyncio_future *future)
-{
-    (void)future;
-    asyncio__wait_turn(node, &asyncio__putter_turn);
-}
 static inline void asyncio__getter_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__queue_awaited(task)->getters, &task->wait.node);
@@ -442,17 +431,21 @@ static inline void asyncio__putter_detach(asyncio_task *task)
 {
     asyncio__list_remove(&asyncio__queue_awaited(task)->putters, &task->wait.node);
 }
-static const asyncio__wait asyncio__getter_wait = {NULL, asyncio__getter_wake, asyncio__getter_detach, NULL,
-                                                   "waiting for an item of a Queue", false};
-static const asyncio__wait asyncio__putter_wait = {NULL, asyncio__putter_wake, asyncio__putter_detach, NULL,
-                                                   "waiting for room in a Queue", false};
+static const asyncio__wait asyncio__getter_wait[2] = {
+    {NULL, asyncio__wait_wake, asyncio__getter_detach, NULL, "waiting for an item of a Queue", false},
+    {asyncio__getter_run, NULL, asyncio__getter_turn_detach, asyncio__queue_turn_cancel, "about to get from a Queue",
+     false}};
+static const asyncio__wait asyncio__putter_wait[2] = {
+    {NULL, asyncio__wait_wake, asyncio__putter_detach, NULL, "waiting for room in a Queue", false},
+    {asyncio__putter_run, NULL, asyncio__putter_turn_detach, asyncio__queue_turn_cancel, "about to put into a Queue",
+     false}};
 
 static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asyncio_task *task, void *item)
 {
     asyncio_status status;
     if (ASYNCIO__LIKELY(queue->count != 0) || queue->closing)
         return asyncio__status(asyncio_queue_get_nowait(queue, item), 0);
-    status = asyncio__wait_in(task, &asyncio__getter_wait, queue, &queue->getters, &queue->loop);
+    status = asyncio__wait_in(task, asyncio__getter_wait, queue, &queue->getters, &queue->loop);
     if (status.code == ASYNCIO__PENDING)
         status.value = (asyncio_value)item;
     return status;
@@ -460,9 +453,11 @@ static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asynci
 static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asyncio_task *task, const void *item)
 {
     asyncio_status status;
-    if (ASYNCIO__LIKELY(!asyncio_queue_full(queue)) || queue->closing)
-        return asyncio__status(asyncio_queue_put_nowait(queue, item), 0);
-    status = asyncio__wait_in(task, &asyncio__putter_wait, queue, &queue->putters, &queue->loop);
+    if (ASYNCIO__UNLIKELY(queue->closing))
+        return asyncio__status(ASYNCIO_EQUEUESHUTDOWN, 0);
+    if (ASYNCIO__LIKELY(!asyncio_queue_full(queue)))
+        return asyncio__status(asyncio__queue_add(queue, item), 0);
+    status = asyncio__wait_in(task, asyncio__putter_wait, queue, &queue->putters, &queue->loop);
     if (status.code == ASYNCIO__PENDING)
         status.value = (asyncio_value)item;
     return status;

@@ -3,7 +3,7 @@
 #
 # run.sh - build and run every program of this directory, and print the table of sizes.
 #
-#     CC=clang CFLAGS='-O2' bench/run.sh [yield await call spawn timers size]
+#     CC=clang CFLAGS='-O2' bench/run.sh [yield await call spawn timers locks size]
 #
 # Two columns decide: the ratio to the same work by hand, measured in the same process, and whether it is within its
 # target. CPU time of one pinned core, medians of 9 rounds (timers: 5).
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 out=build/bench
 mkdir -p $out
 commit=$(git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
-[ $# -gt 0 ] || set -- yield await call spawn timers size
+[ $# -gt 0 ] || set -- yield await call spawn timers locks size
 
 # measure program name options...
 measure()

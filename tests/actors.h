@@ -192,8 +192,9 @@ static void close_stage(void)
 {
     close_loop();
 #if ASYNCIO_ALL_TASKS /* else it does not know who waits */
-    CHECK(lock.waiters == NULL && !lock.woken && lock.ahead == 0);
-    CHECK(condition.waiters == NULL && condition.own.waiters == NULL && !condition.own.woken && condition.own.ahead == 0);
+    CHECK(lock.waiters == NULL && lock.state != ASYNCIO__LOCK_PROMISED && lock.ahead == 0);
+    CHECK(condition.waiters == NULL && condition.own.waiters == NULL);
+    CHECK(condition.own.state != ASYNCIO__LOCK_PROMISED && condition.own.ahead == 0);
     CHECK(event.waiters == NULL);
     CHECK(semaphore.waiters == NULL && semaphore.woken == 0);
     CHECK(barrier.waiters == NULL);

@@ -32,7 +32,7 @@ TEST(LockTests_test_acquire_cancel)
 {
     open_stage();
     CHECK(asyncio__lock_free(&lock));
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     step(1);
     cancel(0, "why");
@@ -65,7 +65,7 @@ TEST(LockTests_test_cancel_race)
 TEST(LockTests_test_cancel_release_race)
 {
     open_stage();
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     start(1, "a");
     step(1);
@@ -97,7 +97,7 @@ TEST(LockTests_test_release_not_acquired)
 {
     open_stage();
     CHECK_EQ(asyncio_lock_release(&lock), ASYNCIO_ERUNTIME);
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     step(1);
     CHECK_EQ(asyncio_lock_release(&lock), 0);
@@ -111,7 +111,7 @@ TEST(LockTests_test_release_not_acquired)
 TEST(test_lock_cancelled_ones_ahead)
 {
     open_stage();
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     start(1, "a");
     start(2, "a");
@@ -120,10 +120,10 @@ TEST(test_lock_cancelled_ones_ahead)
     cancel(0, NULL);
     CHECK_EQ(lock.ahead, 1); /* 1 had 0 before it */
     CHECK_EQ(asyncio_lock_release(&lock), 0);
-    CHECK(!lock.woken);
+    CHECK_EQ(lock.state, ASYNCIO__LOCK_FREE);
     step(1);
     CHECK_LOG("1a!C 0a!C");
-    CHECK(lock.woken);
+    CHECK_EQ(lock.state, ASYNCIO__LOCK_PROMISED);
     step(1);
     CHECK_LOG("2a");
     start(3, "a");
@@ -139,17 +139,17 @@ TEST(test_lock_cancelled_ones_ahead)
     close_stage();
 }
 
-/* The lock is free and everybody in the queue is cancelled: who comes first takes it, and they must not wake anybody. */
+/* Who comes while a woken one is on its way queues up; one at the head that was cancelled keeps others from being woken. */
 TEST(test_lock_overtakes_cancelled)
 {
     open_stage();
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     start(1, "s a r");
     step(1);
     CHECK_LOG("");
     CHECK_EQ(asyncio_lock_release(&lock), 0);
-    CHECK(lock.woken);
+    CHECK_EQ(lock.state, ASYNCIO__LOCK_PROMISED);
     step(1);
     CHECK_LOG("1s 0a"); /* 1 came when nobody had it, and had to wait */
     start(2, "a");
@@ -167,7 +167,7 @@ TEST(test_lock_overtakes_cancelled)
 TEST(test_lock_uncancel)
 {
     open_stage();
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     step(1);
     CHECK_EQ(asyncio_lock_release(&lock), 0);
@@ -220,7 +220,7 @@ TEST(test_lock_block)
     CHECK_LOG("1h!R 1[");
     step(1);
     CHECK_LOG("1h");
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(2, "h");
     step(1);
     cancel(2, "before it");
@@ -366,7 +366,7 @@ TEST(ConditionTests_test_cancelled_error_re_aquire)
     start(0, "xwy");
     step(1);
     CHECK_LOG("0x");
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_condition_notify(&condition, 1), 0);
     step(1);
     cancel(0, "one");
@@ -389,7 +389,7 @@ TEST(test_condition_cancel_while_getting_the_lock)
     open_stage();
     start(0, "xwy");
     step(1);
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_condition_notify(&condition, 1), 0);
     start(1, "sxsy");
     step(2);
@@ -407,7 +407,7 @@ TEST(test_condition_cancel_while_getting_the_lock)
     /* the same, taken back: what came before stays */
     start(2, "xwy");
     step(1);
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     cancel(2, "stays");
     step(1);
     CHECK_EQ(asyncio_condition_release(&condition), 0);
@@ -478,20 +478,20 @@ TEST(ConditionTests_test_notify)
     for (i = 0; i < 5; i++)
         start(i, "xwy");
     step(1);
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_condition_notify(&condition, 0), 0);
     CHECK_EQ(asyncio_condition_notify(&condition, -1), 0);
     CHECK_EQ(asyncio_condition_notify(&condition, 1), 0);
     CHECK_EQ(asyncio_condition_release(&condition), 0);
     step(2);
     CHECK_LOG("0x 1x 2x 3x 4x 0w 0y");
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     cancel(1, NULL);
     CHECK_EQ(asyncio_condition_notify(&condition, 2), 0); /* not the cancelled one */
     CHECK_EQ(asyncio_condition_release(&condition), 0);
     step(2);
     CHECK_LOG("1w!C 1y 2w 2y 3w 3y 4w 4y"); /* the cancelled one notified another */
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_condition_notify(&condition, 2048), 0);
     close_stage();
 }
@@ -517,7 +517,7 @@ TEST(ConditionTests_test_explicit_lock)
     step(2);
     CHECK_LOG("1x 1n 1r 0w");
     CHECK(asyncio_lock_locked(&lock) && asyncio_condition_locked(&condition));
-    CHECK(!condition.own.locked);
+    CHECK(!asyncio_lock_locked(&condition.own));
     close_stage();
 }
 
@@ -540,7 +540,7 @@ TEST(ConditionTests_test_cancelled_wakeup)
     start(0, "xwy");
     start(1, "xwy");
     step(1);
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_condition_notify(&condition, 1), 0);
     cancel(0, "notified");
     CHECK_EQ(asyncio_condition_release(&condition), 0);
@@ -557,7 +557,7 @@ TEST(ConditionTests_test_cancelled_wakeup_relock)
     start(0, "xwy");
     start(1, "xwy");
     step(1);
-    condition.own.locked = true;
+    condition.own.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_condition_notify(&condition, 1), 0);
     step(1);
     cancel(0, "in the lock's queue");
@@ -1066,9 +1066,9 @@ static asyncio_status release_and(asyncio_task *task, asyncio_status status)
 ASYNC(careless_woken, int err, err2;)
 {
     ASYNC_BEGIN;
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     ASYNC_CATCH(self->err, release_and(asyncio_current_task(), asyncio_lock_acquire(&lock)));
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     ASYNC_CATCH(self->err2, release_and(asyncio_current_task(), asyncio_semaphore_acquire(&semaphore)));
     ASYNC_RETURN(self->err);
     ASYNC_END;
@@ -1079,7 +1079,7 @@ TEST(test_status_not_awaited)
     static struct careless_woken_task second;
     open_stage();
     CHECK_EQ(asyncio_semaphore_init(&semaphore, 0), 0);
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&first, careless), &no_options), 0);
     step(1);
     CHECK_EQ(first.frame.err, ASYNCIO_ERUNTIME);
@@ -1106,7 +1106,7 @@ TEST(test_loop_closed)
         open_stage();
         CHECK_EQ(asyncio_semaphore_init(&semaphore, 0), 0);
         CHECK_EQ(asyncio_barrier_init(&barrier, 3), 0);
-        lock.locked = true;
+        lock.state = ASYNCIO__LOCK_HELD;
         start(0, "a");
         start(1, "A");
         start(2, "e");
@@ -1121,7 +1121,7 @@ TEST(test_loop_closed)
             asyncio_lock_release(&lock);
             asyncio_semaphore_release(&semaphore);
             asyncio_event_set(&event);
-            condition.own.locked = true;
+            condition.own.state = ASYNCIO__LOCK_HELD;
             asyncio_condition_notify_all(&condition);
             (void)asyncio_barrier_abort(&barrier);
         } else if (when == 2) {
@@ -1141,7 +1141,7 @@ TEST(test_loop_closed)
         start(0, "xw");
         start(1, "xw");
         step(1);
-        condition.own.locked = true;
+        condition.own.state = ASYNCIO__LOCK_HELD;
         asyncio_condition_notify_all(&condition);
         step(1);
         if (when == 1)
@@ -1156,7 +1156,7 @@ TEST(test_loop_closed)
 ASYNC(owner, asyncio_lock mine; asyncio_event never;)
 {
     ASYNC_BEGIN;
-    self->mine.locked = true;
+    self->mine.state = ASYNCIO__LOCK_HELD;
     ASYNC_AWAIT(asyncio_event_wait(&self->never));
     ASYNC_END;
 }
@@ -1190,7 +1190,7 @@ TEST(test_loop_closed_owner_first)
 TEST(test_destroyed_has_no_error)
 {
     open_stage();
-    lock.locked = true;
+    lock.state = ASYNCIO__LOCK_HELD;
     start(0, "a");
     step(1);
     cancel(0, NULL);

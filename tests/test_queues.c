@@ -1,5 +1,5 @@
-/* Queues: CPython's test_queues.py, named as there; its oracle's scenarios t26, t27 and x02; every kind in storage and on
- * the heap, every error, cancel, allocation that fails, and what a loop's close and a wrong loop do. */
+/* Queues: CPython's test_queues.py, named as there; its oracle's scenarios t26, t27 and x02; every kind in storage and
+ * on the heap, every error, cancel, allocation that fails, and what a loop's close and a wrong loop do. */
 #include "actors.h"
 
 static int storage[4];
