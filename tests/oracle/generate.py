@@ -189,7 +189,7 @@ class Generator:
                         (.2, lambda: f'set_result {self.pick(self.have("task"))} 1')]
             if 'gather' in t:
                 into = self.have('future')[-1]  # only there, for a gather is not set_result
-                choices.append((4, lambda: f'make {into} {self.pick(("gather", "gather", "gather_all"))} {self.members()}'))
+                choices.append((4, lambda: f'make {into} {self.gather()} {self.members()}'))
         if self.callbacks:
             cb = lambda: self.pick(self.callbacks)
             if 'callbacks' in t:
@@ -224,7 +224,8 @@ class Generator:
                         (.7, lambda name=name: f'state {name}')]
         if self.have('var'):
             c = lambda: self.pick(self.have('context'))
-            choices += [(3, lambda: f'setvar v {self.number()}' + self.pick(('', *2 * [' ' + self.pick(self.have('token'))]))),
+            token = lambda: ' ' + self.pick(self.have('token')) if self.chance(.7) else ''
+            choices += [(3, lambda: f'setvar v {self.number()}{token()}'),
                         (3, lambda: 'getvar v'), (1.5, lambda: f'resetvar v {self.pick(self.have("token"))}'),
                         (2, lambda: f'copy_context {c()}'), (.5, lambda: f'new_context {c()}')]
             if self.callbacks:
@@ -261,13 +262,16 @@ class Generator:
         t = self.topics
         choices = [(10, lambda: f'await {self.awaitable()}')]
         if 'gather' in t:
-            choices.append((7, lambda: f'{self.pick(("gather", "gather", "gather_all"))} {self.members()}'))
+            choices.append((7, lambda: f'{self.gather()} {self.members()}'))
         if 'wait' in t:
             choices.append((7, lambda: f'wait {self.pick(("all", "first", "exception"))}'
                             f'{self.limit()} {self.members(4, False)}'))
         if 'wait_for' in t:
             choices.append((8, lambda: f'wait_for {self.delay() if self.chance(.9) else "none"} {self.awaitable()}'))
         return [self.weighted(choices)()]
+
+    def gather(self):
+        return self.pick(('gather', 'gather', 'gather_all'))
 
     def limit(self):
         return f' timeout {self.delay()}' if self.chance(.4) else ''

@@ -1189,8 +1189,11 @@ class Program:
         for task in filter(None, self.loop.made):
             if not task.done() and task._log_destroy_pending:
                 self.out.append(f'unfinished {self.name_of(task)}')
+        # An error on its way to a task that awaits it counts as read.
+        read = {handle._args[0] for handle in self.loop._ready
+                if handle._args and isinstance(getattr(handle._callback, '__self__', None), asyncio.Task)}
         for name, future in [(self.name_of(task), task) for task in filter(None, self.loop.made)] + self.futures:
-            if future._log_traceback:
+            if future._log_traceback and future not in read:
                 self.out.append(f'unread {name} {error_text(future._exception)}')
 
     def close(self):
@@ -1305,7 +1308,7 @@ def coverage(text):
 
 def cover(trace_texts):
     """Indices of traces that together have every kind of line that one of them has."""
-    kinds = [set(filter(None, map(kind_of_line, text.split('\n')))) for text in trace_texts]
+    kinds = [set(filter(None, map(kind_of_line, text.split('\n')))) - {('given', '')} for text in trace_texts]
     missing = set().union(*kinds)
     chosen = []
     while missing:

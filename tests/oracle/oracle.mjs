@@ -1,10 +1,10 @@
-// The programs of tests/programs on CPython 3.14: pyodide, that is CPython in WebAssembly, loaded once in each process.
+// The programs of tests/programs on CPython 3.14: pyodide, that is CPython in WebAssembly, loaded once in each thread.
 //
 //     node oracle.mjs trace FILE                             prints the trace of a file of programs
 //     node oracle.mjs record FILE.prog...                    writes FILE.trace beside each
-//     node oracle.mjs compare INTERPRETER COUNT SEED JOBS    random programs from this seed on, by both: differences are
-//                                                            made small and stored in the directory differences/
-//     node oracle.mjs coverage COUNT SEED                    how often each statement of random programs has which outcome
+//     node oracle.mjs compare INTERPRETER COUNT SEED JOBS    random programs from this seed on by both: what differs
+//                                                            is made small and stored in differences/
+//     node oracle.mjs coverage COUNT SEED                    how often which statement has which outcome in them
 //     node oracle.mjs cover COUNT SEED                       prints a few of them that have each such outcome
 //
 // It works where `npm install pyodide@314` has put node_modules. INTERPRETER takes a file and prints its trace.
@@ -54,41 +54,52 @@ function randomPrograms(python, count, seed) {
     return programs;
 }
 
-// The trace by the other interpreter; what it says when it fails is a part of it.
+// The trace by the other interpreter, and what it complains of, each line naming the program first.
 function other(interpreter, text) {
     const file = join("differences", `current-${process.pid}-${workerData.first}.prog`);
     writeFileSync(file, text);
     const result = spawnSync(interpreter, [file], { timeout: 120000, maxBuffer: 1 << 30, encoding: "utf8" });
-    return result.status === 0 ? result.stdout : `${result.stdout}${result.stderr}failed: ${result.status ?? result.signal}\n`;
+    if (result.error)
+        console.log(`${interpreter}: ${result.error.message}`);
+    const failed = result.status === 0 ? "" : `failed: ${result.status ?? result.signal}\n`;
+    return { trace: result.stdout ?? "", complaint: `${result.stderr ?? ""}${failed}` };
 }
 
-async function compare({ interpreter, count, first, step }) {
+// One that differs from CPython, made small, is stored with both traces.
+function store(python, interpreter, program) {
+    const differs = (text) => {
+        const got = other(interpreter, text);
+        return got.complaint !== "" || got.trace !== python.traces(text);
+    };
+    if (!differs(program)) // it was another one before it that went wrong
+        return false;
+    const name = join("differences", /^program (\S+)/.exec(program)[1]);
+    const small = python.shrink(program, differs);
+    const got = other(interpreter, small);
+    writeFileSync(name + ".prog", small);
+    writeFileSync(name + ".trace", python.traces(small));
+    writeFileSync(name + ".got", got.trace + got.complaint);
+    console.log(`differs: ${process.cwd()}/${name}.prog\n${small}`);
+    return true;
+}
+
+async function compare({ interpreter, end, first, step }) {
     const python = await loadPython();
     mkdirSync("differences", { recursive: true });
     let differences = 0;
-    for (let at = first; at < count.end; at += step) {
-        let programs = split(python.generate(at, Math.min(BATCH, count.end - at)));
-        let expected = split(python.traces(programs.join("")));
-        programs = programs.filter((_, i) => !expected[i].endsWith("\ngiven up\n"));
-        expected = expected.filter((trace) => !trace.endsWith("\ngiven up\n"));
-        const got = split(other(interpreter, programs.join("")));
+    for (let at = first; at < end && differences < 20; at += step) {
+        const text = python.generate(at, Math.min(BATCH, end - at));
+        const all = split(text), traces = split(python.traces(text));
+        const kept = all.map((_, i) => i).filter((i) => !traces[i].endsWith("\ngiven up\n"));
+        const programs = kept.map((i) => all[i]), expected = kept.map((i) => traces[i]);
+        const { trace, complaint } = other(interpreter, programs.join(""));
+        const got = split(trace);
         for (let i = 0; i < programs.length && differences < 20; i++) {
-            if (expected[i] === got[i])
-                continue;
-            const differs = (text) => python.traces(text) !== other(interpreter, text);
-            if (!differs(programs[i])) // it was a crash before it
-                continue;
-            differences++;
-            const name = join("differences", /^program (\S+)/.exec(programs[i])[1]);
-            const small = python.shrink(programs[i], differs);
-            writeFileSync(name + ".prog", small);
-            writeFileSync(name + ".trace", python.traces(small));
-            writeFileSync(name + ".got", other(interpreter, small));
-            console.log(`differs: ${process.cwd()}/${name}.prog\n${small}`);
+            const name = /^program (\S+)/.exec(programs[i])[1];
+            if (expected[i] !== got[i] || complaint.includes(`${name}:`))
+                differences += store(python, interpreter, programs[i]);
         }
-        parentPort.postMessage({ done: programs.length, differences });
-        if (differences >= 20)
-            return;
+        parentPort.postMessage({ done: all.length, differences });
     }
 }
 
@@ -103,7 +114,8 @@ const modes = {
     },
     async coverage({ files: [count, seed] }) {
         const python = await loadPython();
-        process.stdout.write(python.coverage(randomPrograms(python, +count, +seed).map((text) => python.traces(text)).join("")));
+        const traces = randomPrograms(python, +count, +seed).map((text) => python.traces(text));
+        process.stdout.write(python.coverage(traces.join("")));
     },
     async cover({ files: [count, seed] }) {
         const python = await loadPython();
@@ -115,14 +127,15 @@ const modes = {
 };
 
 // In a thread because a thread can have a stack that is large enough for calls as deep as the language allows.
-const start = (data) => new Worker(fileURLToPath(import.meta.url), { workerData: data, resourceLimits: { stackSizeMb: 64 } });
+const start = (data) =>
+    new Worker(fileURLToPath(import.meta.url), { workerData: data, resourceLimits: { stackSizeMb: 64 } });
 
 function compareAll(interpreter, count, seed, jobs) {
     let done = 0, last = Date.now();
     const differences = new Array(jobs).fill(0);
     const total = () => differences.reduce((sum, one) => sum + one, 0);
     for (let job = 0; job < jobs; job++) {
-        const worker = start({ mode: "compare", interpreter, count: { end: seed + count }, first: seed + job * BATCH,
+        const worker = start({ mode: "compare", interpreter, end: seed + count, first: seed + job * BATCH,
                                step: jobs * BATCH });
         worker.on("message", (message) => {
             done += message.done;
