@@ -219,6 +219,7 @@ struct asyncio_coro {
 #define ASYNCIO__FRAME_HEAP 1u      /* the library allocated it and frees it */
 #define ASYNCIO__FRAME_ROOM 2u      /* a Task stands in front of it */
 #define ASYNCIO__FRAME_RETURNING 4u /* a return or an error is on its way out */
+#define ASYNCIO__FRAME_FUTURE 8u    /* the head of an asyncio__waiter that has begun already */
 
 /* How a node of the ready list or of a list of waiters behaves. Never compared with another: each translation unit has
  * copies of its own. */
@@ -263,7 +264,7 @@ struct asyncio_future {
 #define ASYNCIO__UNREAD 4u       /* an error that nobody has looked at */
 #define ASYNCIO__TASK 8u         /* it is the head of a Task */
 #define ASYNCIO__HEAP 16u        /* the library allocated it and frees it */
-#define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting */
+#define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting; done: somebody was given its message */
 #define ASYNCIO__MESSAGE 64u     /* that cancel()'s message lies in the wait's slot; done: it came at the very end */
 #define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
 #define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
@@ -331,6 +332,15 @@ typedef struct asyncio__hooked_future {
     bool (*cancel)(asyncio_future *future, const char *msg);
 } asyncio__hooked_future;
 
+/* A coroutine of the library's that waits for a Future inside of it, which callbacks settle. What takes back every
+ * pointer into its frame is `unhook`. */
+typedef struct asyncio__waiter asyncio__waiter;
+struct asyncio__waiter {
+    asyncio_coro coro;
+    asyncio__hooked_future outer;
+    void (*unhook)(asyncio__waiter *waiter);
+};
+
 /* A callback in the ready list, or in a Future's list of done callbacks. In storage of yours it can be cancelled, and
  * must stay until it ran or was cancelled; where a function takes NULL instead, the library allocates one. */
 struct asyncio_handle {
@@ -357,6 +367,7 @@ struct asyncio_handle {
 #define ASYNCIO__HANDLE_DONE 16u /* a done callback: called with a Future */
 #define ASYNCIO__HANDLE_ODD 32u /* queued in a batch with an odd number */
 #define ASYNCIO__HANDLE_INBOX 64u /* see asyncio_call_soon_threadsafe */
+#define ASYNCIO__HANDLE_LOG 128u /* reports the error of what a cancelled shield shielded */
 #define ASYNCIO__HANDLE_KEEPS 256u /* called again and again, in one context */
 #define ASYNCIO__HANDLE_WAITER 512u /* it is the head of an asyncio_awaited_by */
 
@@ -1083,7 +1094,37 @@ static inline int asyncio_future_result(asyncio_future *future, asyncio_value *v
  */
 static inline int asyncio_future_exception(asyncio_future *future) { return asyncio_future_result(future, NULL); }
 
-/* asyncio_future_cancel_message - what cancel() was given; NULL if nothing, or if not cancelled. */
+/* The detail of a done Future's error, for somebody who reads it. A Task hands out the message that it was cancelled
+ * with once, unless that cancel() came at its very end. */
+ASYNCIO__HOT asyncio_value asyncio__future_detail(asyncio_future *future)
+{
+    const unsigned once = ASYNCIO__CANCELLED | ASYNCIO__TASK;
+    if (ASYNCIO__LIKELY(!(future->flags & ASYNCIO__CANCELLED)))
+        return future->value;
+    if ((future->flags & (once | ASYNCIO__MESSAGE)) != once)
+        return future->value;
+    if (future->flags & ASYNCIO__MUST_CANCEL)
+        return 0;
+    future->flags |= ASYNCIO__MUST_CANCEL;
+    return future->value;
+}
+
+/*
+ * asyncio_future_detail - what goes with the error that a Future holds, as ASYNC_CATCH_INTO gives it: a traceback (see
+ * asyncio_traceback); of ASYNCIO_ECANCELLED the message, a const char *. For ASYNC_RAISE(err, detail).
+ *
+ *   Suspends   never
+ *   Returns    the detail; 0 if there is none, no error, or it is not done. Of a cancelled Task it goes to one reader
+ *              only: by this, or by an await.
+ *   Source     the exception object of Future.result. As in CPython, which gives away the CancelledError of a Task once
+ *              and then makes new ones without a message.
+ *
+ * asyncio_future_cancel_message - what cancel() was given, however often you ask; NULL if nothing, or if not cancelled.
+ */
+static inline asyncio_value asyncio_future_detail(asyncio_future *future)
+{
+    return (future->flags & ASYNCIO__DONE) && future->err != 0 ? asyncio__future_detail(future) : 0;
+}
 static inline const char *asyncio_future_cancel_message(const asyncio_future *future)
 {
     return future->flags & ASYNCIO__CANCELLED ? (const char *)future->value : NULL;
@@ -1096,15 +1137,18 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg);
  *
  *   msg        not copied; NULL for none. Whoever awaits gets ASYNCIO_ECANCELLED with this as its detail.
  *   Suspends   never
- *   Returns    true; false if it was done already (then an unread error counts as read, as in Python)
+ *   Returns    true; false if it was done already (then an unread error counts as read, unless it is a gather's, as in
+ *              Python)
  *   Memory     allocates nothing. Cost: O(waiters).
  *   Source     futures.py:Future.cancel
  */
 static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg)
 {
-    future->flags &= (uint16_t)~ASYNCIO__UNREAD;
-    if (future->flags & ASYNCIO__DONE)
+    if (future->flags & ASYNCIO__DONE) {
+        if ((future->flags & (ASYNCIO__TASK | ASYNCIO__CANCEL_HOOK)) != ASYNCIO__CANCEL_HOOK)
+            future->flags &= (uint16_t)~ASYNCIO__UNREAD;
         return false;
+    }
     if (future->flags & (ASYNCIO__TASK | ASYNCIO__CANCEL_HOOK))
         return future->flags & ASYNCIO__TASK ? asyncio_task_cancel((asyncio_task *)(void *)future, msg)
                                              : ((asyncio__hooked_future *)(void *)future)->cancel(future, msg);

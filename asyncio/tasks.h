@@ -59,11 +59,11 @@ extern "C" {
 /* ---- Children ---- */
 
 /* One of several awaited things, and its outcome. Yours to read: done; if done, err and value (of an error its detail:
- * a cancellation's message, a traceback); future, until the outcome was read. 104 bytes where pointers have 8. */
+ * a cancellation's message, a traceback); future, until the outcome was read. 112 bytes where pointers have 8. */
 typedef struct asyncio_child {
     asyncio_future *future; /* held; NULL if there is none, or none any more */
     asyncio_value value;
-    asyncio_handle handle; /* its done callback; in as_completed's queue, its link */
+    asyncio_awaited_by link; /* its done callback; in as_completed's queue, its place */
     void *owner;
     int err; /* not done: why there is no Future */
     bool done;
@@ -187,20 +187,18 @@ static inline void asyncio__children_same(asyncio_child *children, size_t count,
     }
 }
 
-static inline int asyncio__child_listen(asyncio_child *child, asyncio_done_callback callback, void *owner)
+/* `waiter`: who waits behind it, for the call graph; may be NULL. */
+static inline int asyncio__child_listen(asyncio_child *child, asyncio_done_callback callback, void *owner,
+                                        asyncio_future *waiter)
 {
+    int err = asyncio_future_add_done_callback(child->future, &child->link.handle, callback, child);
     child->owner = owner;
-    return asyncio_future_add_done_callback(child->future, &child->handle, callback, child);
+    if (waiter != NULL)
+        asyncio__awaited_by(&child->link, waiter);
+    return err;
 }
 
 /* ---- Coroutines that wait for a Future of their own, which callbacks settle ---- */
-
-typedef struct asyncio__waiter asyncio__waiter;
-struct asyncio__waiter {
-    asyncio_coro coro;
-    asyncio__hooked_future outer;
-    void (*unhook)(asyncio__waiter *waiter); /* takes back every pointer into the frame */
-};
 
 static inline asyncio__waiter *asyncio__waiter_of(asyncio_task *task)
 {
@@ -237,6 +235,13 @@ static inline void asyncio__waiter_init(asyncio__waiter *waiter, asyncio__resume
     asyncio_future_init(&waiter->outer.future, NULL);
 }
 
+/* Who waits behind gather's and shield's children: the task that made it, until somebody asks for its Future. */
+static inline asyncio_future *asyncio__waiter_for(asyncio__waiter *waiter)
+{
+    asyncio_task *task = asyncio_current_task();
+    return task != NULL ? asyncio_task_future(task) : &waiter->outer.future;
+}
+
 static inline int asyncio__waiter_await(asyncio__waiter *waiter, asyncio_task *task)
 {
     waiter->coro.state = 3;
@@ -265,7 +270,8 @@ typedef struct asyncio_gather {
     int err;               /* why it could not begin */
     bool return_exceptions;
     bool cancel_requested;
-    bool cancelling; /* it is cancelling its children just now */
+    bool cancelling;  /* it is cancelling its children just now */
+    bool first_class; /* its Future may outlive the task that made it */
 } asyncio_gather;
 
 /* Listens no more: outcomes are read, and who still runs is left to itself. */
@@ -279,7 +285,7 @@ static inline void asyncio__gather_leave(asyncio_gather *all)
         bool keeps;
         if (future == NULL)
             continue;
-        asyncio_handle_cancel(&child->handle);
+        asyncio_handle_cancel(&child->link.handle);
         if (child->task && asyncio__core_of(loop)->closed) {
             asyncio__child_drop(child, loop);
             continue;
@@ -303,14 +309,15 @@ static inline void asyncio__gather_end(asyncio_gather *all, int err, asyncio_val
 static inline void asyncio__gather_cancelled(asyncio_gather *all)
 {
     asyncio_future *last = all->children[all->count - 1].future;
-    asyncio__gather_end(all, ASYNCIO_ECANCELLED, asyncio_future_cancelled(last) ? last->value : all->message);
+    asyncio__gather_end(all, ASYNCIO_ECANCELLED,
+                        asyncio_future_cancelled(last) ? asyncio_future_detail(last) : all->message);
 }
 
 static inline void asyncio__gather_one(asyncio_gather *all, asyncio_future *future)
 {
     all->left--;
     if (future->err != 0 && !all->return_exceptions)
-        asyncio__gather_end(all, future->err, future->value);
+        asyncio__gather_end(all, future->err, asyncio__future_detail(future));
     else if (all->left == 0 && all->cancel_requested)
         asyncio__gather_cancelled(all);
     else if (all->left == 0)
@@ -379,13 +386,16 @@ static inline int asyncio__gather_listen(asyncio_gather *all, asyncio_child *chi
         return 0;
     child->late = asyncio_future_done(child->future);
     all->left++;
-    return child->late ? 0 : asyncio__child_listen(child, asyncio__gather_done, all);
+    if (child->late)
+        return 0;
+    return asyncio__child_listen(child, asyncio__gather_done, all, asyncio__waiter_for(&all->waiter));
 }
 
 static inline void asyncio__gather_begin(asyncio_gather *all, asyncio_child *children, bool return_exceptions)
 {
     asyncio__clear(all, sizeof *all);
     asyncio__waiter_init(&all->waiter, asyncio__gather_resume, asyncio__gather_unhook);
+    all->waiter.coro.flags = ASYNCIO__FRAME_FUTURE;
     all->waiter.outer.cancel = asyncio__gather_cancel;
     all->waiter.outer.future.flags |= ASYNCIO__CANCEL_HOOK;
     all->children = children;
@@ -529,7 +539,15 @@ static inline asyncio_coro *asyncio_gather_n_return_exceptions(asyncio_gather *a
  * read; nobody may wait for the Future any more. An error of the Future that nobody read is reported. Needless if the
  * gather was awaited as a coroutine.
  */
-static inline asyncio_future *asyncio_gather_outer(asyncio_gather *all) { return &all->waiter.outer.future; }
+static inline asyncio_future *asyncio_gather_outer(asyncio_gather *all)
+{
+    asyncio_future *outer = &all->waiter.outer.future;
+    size_t i;
+    for (i = 0; i < all->count && !all->first_class; i++)
+        all->children[i].link.waiter = outer;
+    all->first_class = true;
+    return outer;
+}
 static inline void asyncio_gather_close(asyncio_gather *all)
 {
     asyncio__gather_unhook(&all->waiter);
@@ -585,9 +603,9 @@ static inline void asyncio__waiting_unhook(asyncio__waiter *waiter)
         asyncio_child *child = &waiting->children[i];
         if (child->future == NULL || child->owner != waiting)
             continue;
-        if (child->handle.flags & ASYNCIO__HANDLE_QUEUED)
+        if (child->link.handle.flags & ASYNCIO__HANDLE_QUEUED)
             (void)asyncio__waiting_count(waiting, child->future);
-        asyncio_handle_cancel(&child->handle);
+        asyncio_handle_cancel(&child->link.handle);
         child->owner = NULL;
     }
 }
@@ -628,7 +646,7 @@ static inline int asyncio__waiting_begin(asyncio_waiting *waiting, asyncio_task 
         if (child->future == NULL || child->same)
             continue;
         waiting->left++;
-        (void)asyncio__child_listen(child, asyncio__waiting_done, waiting);
+        (void)asyncio__child_listen(child, asyncio__waiting_done, waiting, &task->future);
     }
     return asyncio__waiter_await(&waiting->waiter, task);
 }
@@ -702,7 +720,7 @@ static inline void asyncio__each_drop(asyncio_as_completed *each)
         if (child->owner != each)
             continue;
         child->owner = NULL;
-        asyncio_handle_cancel(&child->handle);
+        asyncio_handle_cancel(&child->link.handle);
         asyncio__child_drop(child, each->loop);
     }
     each->first = each->last = NULL;
@@ -758,8 +776,9 @@ static inline bool asyncio__each_cancel(asyncio_task *task, asyncio_value msg)
     task->wait.node.wait = &asyncio__each_cancelled;
     return true;
 }
-static const asyncio__wait asyncio__each_wait = {NULL, NULL, asyncio__each_detach, asyncio__each_cancel,
-                                                 "waiting in as_completed", false};
+static inline void asyncio__each_wake_one(asyncio__node *node, asyncio_future *future);
+static const asyncio__wait asyncio__each_wait = {NULL, asyncio__each_wake_one, asyncio__each_detach,
+                                                 asyncio__each_cancel, "waiting in as_completed", false};
 
 static inline void asyncio__each_enqueue(asyncio_as_completed *each, asyncio_task *task)
 {
@@ -774,10 +793,9 @@ static inline asyncio_status asyncio__each_take(asyncio_as_completed *each)
         each->late--;
         return asyncio__status(ASYNCIO_ETIMEOUT, 0);
     }
-    child = (asyncio_child *)(void *)((char *)each->first - offsetof(asyncio_child, handle));
+    child = (asyncio_child *)(void *)((char *)each->first - offsetof(asyncio_child, link));
     each->first = each->first == each->last ? NULL : each->first->next;
-    child->owner = NULL;
-    asyncio__child_read(child, each->loop);
+    asyncio__child_look(child);
     return asyncio__status(0, (asyncio_value)child);
 }
 
@@ -790,14 +808,19 @@ static inline bool asyncio__each_empty(const asyncio_as_completed *each)
 static inline void asyncio__each_run(asyncio__node *node);
 static const asyncio__wait asyncio__each_woken = {asyncio__each_run, NULL, asyncio__each_ready_detach,
                                                   asyncio__ready_cancel, "ready", false};
+static inline void asyncio__each_wake_one(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    node->wait = &asyncio__each_woken;
+    asyncio__ready_push(asyncio__core_of(asyncio__node_task(node)->future.loop), node);
+}
 static inline void asyncio__each_wake(asyncio_as_completed *each)
 {
     asyncio__node *node = each->waiters;
     if (node == NULL)
         return;
     asyncio__list_remove(&each->waiters, node);
-    node->wait = &asyncio__each_woken;
-    asyncio__ready_push(asyncio__core_of(each->loop), node);
+    node->wait->wake(node, NULL);
 }
 static inline void asyncio__each_run(asyncio__node *node)
 {
@@ -823,7 +846,7 @@ static inline void asyncio__each_done(asyncio_future *future, void *arg)
 {
     asyncio_child *child = (asyncio_child *)arg;
     asyncio_as_completed *each = (asyncio_as_completed *)child->owner;
-    asyncio__node *node = &child->handle.timer.node;
+    asyncio__node *node = &child->link.handle.timer.node;
     (void)future;
     if (each->first == NULL)
         each->first = node;
@@ -843,8 +866,8 @@ static inline void asyncio__each_expire(void *arg)
     for (i = 0; i < each->count; i++) {
         asyncio_child *child = &each->children[i];
         if (child->owner == each &&
-            (child->handle.flags & (ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_QUEUED)))
-            asyncio_handle_cancel(&child->handle);
+            (child->link.handle.flags & (ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_QUEUED)))
+            asyncio_handle_cancel(&child->link.handle);
     }
     for (; each->todo > 0; each->todo--) {
         each->late++;
@@ -888,7 +911,7 @@ static inline int asyncio__each_init(asyncio_as_completed *each, asyncio_child *
             asyncio_child_release(child);
         if (child->future == NULL)
             continue;
-        (void)asyncio__child_listen(child, asyncio__each_done, each);
+        (void)asyncio__child_listen(child, asyncio__each_done, each, NULL);
         each->todo++;
     }
     each->left = each->todo;
@@ -926,8 +949,6 @@ static inline asyncio_status asyncio__each_next(asyncio_task *task, asyncio_as_c
 static inline void asyncio_as_completed_close(asyncio_as_completed *each) { asyncio__each_drop(each); }
 
 /* ---- shield ---- */
-
-#define ASYNCIO__HANDLE_LOG 128u /* reports the error of what a cancelled shield shielded */
 
 /* What shields one awaited thing. All of it is the library's. */
 typedef struct asyncio_shield {
@@ -981,7 +1002,7 @@ static inline void asyncio__shield_outer_done(asyncio_future *outer, void *arg)
     asyncio_future *inner = shield->inner.future;
     if (inner == NULL || asyncio_future_done(inner))
         return;
-    asyncio_handle_cancel(&shield->inner.handle);
+    asyncio_handle_cancel(&shield->inner.link.handle);
     asyncio__shield_log_later(inner);
     asyncio__child_drop(&shield->inner, outer->loop);
 }
@@ -989,35 +1010,44 @@ static inline void asyncio__shield_outer_done(asyncio_future *outer, void *arg)
 static inline void asyncio__shield_unhook(asyncio__waiter *waiter)
 {
     asyncio_shield *shield = (asyncio_shield *)(void *)waiter;
+    asyncio_future *outer = &waiter->outer.future;
     asyncio_handle_cancel(&shield->handle);
-    asyncio_handle_cancel(&shield->inner.handle);
-    asyncio__child_drop(&shield->inner, waiter->outer.future.loop);
+    asyncio_handle_cancel(&shield->inner.link.handle);
+    if (shield->inner.late && shield->inner.future != NULL) { /* one outcome, which was read here or there */
+        if (!(outer->flags & ASYNCIO__UNREAD) && !(shield->inner.task && asyncio__core_of(outer->loop)->closed))
+            shield->inner.future->flags &= (uint16_t)~ASYNCIO__UNREAD;
+        outer->flags &= (uint16_t)~ASYNCIO__UNREAD;
+    }
+    asyncio__child_drop(&shield->inner, outer->loop);
 }
 
 static inline int asyncio__shield_resume(asyncio_coro *self, asyncio_task *task, int err)
 {
-    asyncio_shield *shield = (asyncio_shield *)(void *)self;
+    asyncio__waiter *waiter = (asyncio__waiter *)(void *)self;
     if (err == ASYNCIO__DESCRIBE)
         return asyncio__name_frame(task, "asyncio_shield", __FILE__);
-    if (self->state == 0 && shield->inner.late)
-        err = asyncio__await_future(self, task, shield->inner.future);
-    else if (self->state == 0)
-        err = asyncio__waiter_await(&shield->waiter, task);
-    return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(&shield->waiter, task, err);
+    if (self->state == 0)
+        err = asyncio__waiter_await(waiter, task);
+    return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(waiter, task, err);
 }
 
 static inline asyncio_coro *asyncio__shield_begun(asyncio_shield *shield)
 {
     asyncio_future *inner = shield->inner.future, *outer = &shield->waiter.outer.future;
     asyncio__waiter_init(&shield->waiter, asyncio__shield_resume, asyncio__shield_unhook);
+    shield->waiter.coro.flags = ASYNCIO__FRAME_FUTURE;
     if (inner == NULL) {
         asyncio__future_settle(outer, ASYNCIO__UNREAD, shield->inner.err, 0);
         return &shield->waiter.coro;
     }
     outer->loop = inner->loop;
     shield->inner.late = asyncio_future_done(inner);
-    if (!shield->inner.late) {
-        (void)asyncio__child_listen(&shield->inner, asyncio__shield_inner_done, shield);
+    if (shield->inner.late) {
+        unsigned flags = inner->flags & (ASYNCIO__UNREAD | ASYNCIO__CANCELLED);
+        asyncio__future_settle(outer, flags, inner->err, inner->value);
+    } else {
+        (void)asyncio__child_listen(&shield->inner, asyncio__shield_inner_done, shield,
+                                    asyncio__waiter_for(&shield->waiter));
         (void)asyncio_future_add_done_callback(outer, &shield->handle, asyncio__shield_outer_done, shield);
     }
     return &shield->waiter.coro;
@@ -1059,7 +1089,10 @@ static inline asyncio_coro *asyncio_shield_root(asyncio_shield *shield, asyncio_
 }
 static inline asyncio_future *asyncio_shield_outer(asyncio_shield *shield)
 {
-    return shield->inner.late ? shield->inner.future : &shield->waiter.outer.future;
+    if (shield->inner.late)
+        return shield->inner.future;
+    shield->inner.link.waiter = &shield->waiter.outer.future;
+    return &shield->waiter.outer.future;
 }
 static inline void asyncio_shield_close(asyncio_shield *shield)
 {
@@ -1086,7 +1119,7 @@ static inline void asyncio__cancel_and_wait_done(asyncio_future *future, void *a
 static inline void asyncio__cancel_and_wait_unhook(asyncio__waiter *waiter)
 {
     asyncio_cancel_and_wait *wait = (asyncio_cancel_and_wait *)(void *)waiter;
-    asyncio_handle_cancel(&wait->child.handle);
+    asyncio_handle_cancel(&wait->child.link.handle);
     asyncio__child_drop(&wait->child, waiter->outer.future.loop);
 }
 
@@ -1097,7 +1130,7 @@ static inline int asyncio__cancel_and_wait_begin(asyncio_cancel_and_wait *wait, 
         return ASYNCIO_ENOMEM;
     if (future->loop != task->future.loop)
         return ASYNCIO_EWRONGLOOP;
-    (void)asyncio__child_listen(&wait->child, asyncio__cancel_and_wait_done, wait);
+    (void)asyncio__child_listen(&wait->child, asyncio__cancel_and_wait_done, wait, NULL);
     (void)asyncio_future_cancel(future, NULL);
     return asyncio__waiter_await(&wait->waiter, task);
 }

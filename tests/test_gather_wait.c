@@ -5,7 +5,7 @@
  */
 #include "fixture.h"
 
-#ifdef ASYNC_NEW
+#if defined(ASYNC_NEW) && ASYNCIO_STRINGS
 #define TURN ASYNC_AWAIT(asyncio_sleep(0))
 #define START(...) asyncio_create_task(__VA_ARGS__)
 
@@ -794,13 +794,15 @@ TEST(test_shield_cancel_outer_exception_never_retrieved) { PLAY_REPORTS(1, never
 
 /* ---- What C adds ---- */
 
-/* The loop is closed over all of them: nothing is left, nothing touched that was freed. */
 ASYNC(stuck_gather, asyncio_gather all; asyncio_child children[3];)
 {
     ASYNC_BEGIN;
     ASYNC_AWAIT(asyncio_gather(&self->all, self->children, NEW(.delay = 9), &a, NEW(.delay = 1)));
     ASYNC_END;
 }
+
+#if ASYNCIO_ALL_TASKS /* else a loop that closes knows of none */
+/* The loop is closed over all of them: nothing is left, nothing touched that was freed. */
 ASYNC(stuck_wait, asyncio_waiting waiting; asyncio_child *child;)
 {
     ASYNC_BEGIN;
@@ -885,6 +887,7 @@ TEST(test_close_over_waiters)
         close_over(i, true, true);
     }
 }
+#endif
 
 /* Everything at once, cancelled in every iteration; with a lid on, it must come to an end, and nothing be left. */
 ASYNC(everything, asyncio_gather all; asyncio_waiting waiting; asyncio_as_completed each; asyncio_shield shield;
@@ -973,6 +976,49 @@ ASYNC(allocates_nothing, asyncio_gather all; asyncio_waiting waiting; asyncio_as
 }
 TEST(test_no_allocation) { PLAY(allocates_nothing); }
 
+/* What shield gives of something that is done is read once, here or there. */
+ASYNC(shield_unread, asyncio_shield shield;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    asyncio_future_set_exception(&a, E1);
+    (void)asyncio_shield(&self->shield, &a);
+    asyncio_shield_close(&self->shield);
+    CHECK_EQ(reports, 0);
+    futures_release();
+    CHECK_EQ(reports, 1);
+    ASYNC_END;
+}
+TEST(test_shield_of_an_unread_error) { PLAY_REPORTS(1, shield_unread); }
+
+/* The call graph knows who waits behind a child. */
+ASYNC(in_graph, asyncio_task *task; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield;
+      asyncio_call_graph_node nodes[4];)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    START(ASYNC_NEW(stuck_gather), .into = &self->task);
+    TURN;
+    CHECK_EQ(asyncio_capture_call_graph(&a, self->nodes, 4, NULL), 2);
+    CHECK(self->nodes[1].future == asyncio_task_future(self->task));
+    (void)asyncio_shield(&self->shield, &c);
+    (void)asyncio_gather_future(&self->all, self->children, &b, asyncio_shield_outer(&self->shield));
+    CHECK_EQ(asyncio_capture_call_graph(&b, self->nodes, 4, NULL), 2);
+    CHECK(self->nodes[1].future == asyncio_gather_outer(&self->all));
+    CHECK_EQ(asyncio_capture_call_graph(&c, self->nodes, 4, NULL), 3);
+    CHECK(self->nodes[2].future == asyncio_gather_outer(&self->all));
+    asyncio_gather_close(&self->all);
+    asyncio_shield_close(&self->shield);
+    asyncio_task_cancel(self->task, NULL);
+    TURN;
+    asyncio_task_release(self->task);
+    TURN;
+    TURN;
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_call_graph) { PLAY(in_graph); }
+
 /* Who waits where, for reports. */
 ASYNC(described, asyncio_task *task; asyncio_frame_info info;)
 {
@@ -981,7 +1027,7 @@ ASYNC(described, asyncio_task *task; asyncio_frame_info info;)
     START(ASYNC_NEW(stuck_gather), .into = &self->task);
     TURN;
     asyncio_describe(asyncio_task_get_coro(self->task)->awaiter, &self->info);
-    CHECK_STR(self->info.function, ASYNCIO_STRINGS ? "asyncio_gather" : NULL);
+    CHECK_STR(self->info.function, "asyncio_gather");
     asyncio_task_cancel(self->task, NULL);
     TURN;
     asyncio_task_release(self->task);
@@ -995,7 +1041,7 @@ TEST(test_describe) { PLAY(described); }
 
 int main(void)
 {
-#ifdef ASYNC_NEW
+#if defined(ASYNC_NEW) && ASYNCIO_STRINGS
     RUN(test_one_exception);
     RUN(test_cancellation_broadcast);
     RUN(test_one_cancellation);
@@ -1029,9 +1075,13 @@ int main(void)
     RUN(test_shield_shortcut);
     RUN(test_shield_effect);
     RUN(test_shield_cancel_outer_exception_never_retrieved);
+#if ASYNCIO_ALL_TASKS
     RUN(test_close_over_waiters);
+#endif
     RUN(test_cancel_everywhere);
     RUN(test_no_allocation);
+    RUN(test_shield_of_an_unread_error);
+    RUN(test_call_graph);
     RUN(test_describe);
 #endif
     return tap_end();

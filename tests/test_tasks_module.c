@@ -6,7 +6,7 @@
  */
 #include "fixture.h"
 
-#ifdef ASYNC_NEW
+#if defined(ASYNC_NEW) && ASYNCIO_STRINGS
 #include <stdarg.h>
 
 #define TURN ASYNC_AWAIT(asyncio_sleep(0))
@@ -947,7 +947,7 @@ TEST(test_cancel_and_wait)
 #endif
 int main(void)
 {
-#ifdef ASYNC_NEW
+#if defined(ASYNC_NEW) && ASYNCIO_STRINGS
     RUN(test_who_gather_left_takes_its_iteration);
     RUN(test_cancel_gather_1);
     RUN(test_gather_is_cancelled_though_a_child_swallows);
