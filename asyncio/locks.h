@@ -456,7 +456,12 @@ static inline void asyncio__relock_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_condition *condition = asyncio__condition_awaited(task);
-    if (asyncio__lock_take(asyncio__condition_lock(condition), task)) {
+    if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT) && (task->future.flags & ASYNCIO__STICKY)) {
+        /* This cancellation comes at every turn: two such would hand the lock to each other for ever. */
+        asyncio__turn_absorb(task);
+        asyncio__condition_lock(condition)->state = ASYNCIO__LOCK_HELD;
+        asyncio__condition_over(condition, task, 0);
+    } else if (asyncio__lock_take(asyncio__condition_lock(condition), task)) {
         asyncio__condition_over(condition, task, 0);
     } else {
         asyncio__turn_absorb(task);

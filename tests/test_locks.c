@@ -139,7 +139,8 @@ TEST(test_lock_cancelled_ones_ahead)
     close_stage();
 }
 
-/* Who comes while a woken one is on its way queues up; one at the head that was cancelled keeps others from being woken. */
+/* Who comes while a woken one is on its way queues up. One at the head that was cancelled keeps others from being woken:
+ * it will do that itself. */
 TEST(test_lock_overtakes_cancelled)
 {
     open_stage();
@@ -567,6 +568,39 @@ TEST(ConditionTests_test_cancelled_wakeup_relock)
     CHECK_LOG("0x 1x 0w!C:in the lock's queue 0y");
     step(1);
     CHECK_LOG("1w 1y");
+    close_stage();
+}
+
+/* A cancellation that stays (asyncio/scopes.h) does not make two of them hand the lock to each other for ever. */
+ASYNC(scoped, asyncio_cancel_scope scope; int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->scope, asyncio_cancel_scope()) {
+        ASYNC_AWAIT(asyncio_condition_acquire(&condition));
+        ASYNC_CATCH_ALL(self->err, asyncio_condition_wait(&condition));
+        CHECK_EQ(asyncio_condition_release(&condition), 0);
+        ASYNC_RAISE(self->err);
+    }
+    log_add("left");
+    ASYNC_END;
+}
+TEST(test_condition_cancelled_scopes)
+{
+    static struct scoped_task storages[2];
+    open_stage();
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&storages[0], scoped), &no_options), 0);
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&storages[1], scoped), &no_options), 0);
+    step(1);
+    condition.own.state = ASYNCIO__LOCK_HELD;
+    asyncio_cancel_scope_cancel(&storages[0].frame.scope);
+    asyncio_cancel_scope_cancel(&storages[1].frame.scope);
+    step(3);
+    CHECK_LOG("");
+    CHECK_EQ(asyncio_condition_release(&condition), 0);
+    step(2);
+    CHECK_LOG("left left");
+    CHECK_EQ(storages[0].frame.err, ASYNCIO_ECANCELLED);
+    CHECK_EQ(storages[1].frame.err, ASYNCIO_ECANCELLED);
     close_stage();
 }
 
@@ -1231,6 +1265,7 @@ int main(void)
     RUN(ConditionTests_test_timeout_in_block);
     RUN(ConditionTests_test_cancelled_wakeup);
     RUN(ConditionTests_test_cancelled_wakeup_relock);
+    RUN(test_condition_cancelled_scopes);
     RUN(SemaphoreTests_test_initial);
     RUN(SemaphoreTests_test_acquire);
     RUN(SemaphoreTests_test_acquire_cancel_before_awoken);
