@@ -44,8 +44,9 @@
  *   2. gather ends at the first error; the other children run on, and their errors are lost, as in Python. Cancelling
  *      who awaits a gather cancels its children. A task group (asyncio/taskgroups.h) is the easier form.
  *   3. wait, as_completed and shield cancel nobody, and wait raises nobody's error: look at each child.
- *   4. A child holds its task until its outcome was read: gather and as_completed do that themselves, after wait you
- *      call asyncio_child_result or asyncio_child_release for every child.
+ *   4. A child holds its task until its outcome was read: gather does that itself, after wait you call
+ *      asyncio_child_result or asyncio_child_release for every child. An as_completed gives up all at its end, and an
+ *      error that you have not read by asyncio_child_result is reported then.
  */
 #ifndef ASYNCIO_TASKS_H
 #define ASYNCIO_TASKS_H
@@ -59,7 +60,7 @@ extern "C" {
 /* ---- Children ---- */
 
 /* One of several awaited things, and its outcome. Yours to read: done; if done, err and value (of an error its detail:
- * a cancellation's message, a traceback); future, until the outcome was read. 112 bytes where pointers have 8. */
+ * a cancellation's message, a traceback); future, until the outcome was read. 120 bytes where pointers have 8. */
 typedef struct asyncio_child {
     asyncio_future *future; /* held; NULL if there is none, or none any more */
     asyncio_value value;
@@ -143,7 +144,7 @@ static inline void asyncio__child_read(asyncio_child *child, asyncio_loop *loop)
  *   Memory     allocates nothing. Cost: O(1). Holds the Future: give it up as rule 4 says.
  *   Source     tasks.py:ensure_future. In C without ASYNCIO_GENERIC: asyncio_child_set_root, _task, _future.
  *
- * asyncio_child_result(&child, &value) - read a child's outcome after wait, and give up its Future.
+ * asyncio_child_result(&child, &value) - read a child's outcome after wait or in as_completed, and give up its Future.
  *
  *   value      receives the result, or 0; may be NULL
  *   Suspends   never. Allocates nothing.
@@ -156,8 +157,10 @@ static inline void asyncio__child_read(asyncio_child *child, asyncio_loop *loop)
  */
 static inline int asyncio_child_result(asyncio_child *child, asyncio_value *value)
 {
-    if (child->future != NULL && asyncio_future_done(child->future))
+    if (child->future != NULL && asyncio_future_done(child->future)) {
+        (void)asyncio_future_detail(child->future);
         asyncio__child_read(child, child->future->loop);
+    }
     if (value != NULL)
         *value = child->done && child->err == 0 ? child->value : 0;
     if (child->done)
@@ -1024,8 +1027,11 @@ static inline void asyncio__shield_unhook(asyncio__waiter *waiter)
 static inline int asyncio__shield_resume(asyncio_coro *self, asyncio_task *task, int err)
 {
     asyncio__waiter *waiter = (asyncio__waiter *)(void *)self;
+    asyncio_child *inner = &((asyncio_shield *)(void *)self)->inner;
     if (err == ASYNCIO__DESCRIBE)
         return asyncio__name_frame(task, "asyncio_shield", __FILE__);
+    if (self->state == 0 && inner->late && inner->future->err != 0)
+        waiter->outer.future.value = asyncio_future_detail(inner->future);
     if (self->state == 0)
         err = asyncio__waiter_await(waiter, task);
     return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(waiter, task, err);
@@ -1220,7 +1226,8 @@ static inline asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait
  * asyncio_as_completed_next(&each) - for ASYNC_AWAIT_INTO(self->child, ...): the next one.
  *
  *   Suspends   if none is done that was not given yet. Several tasks may wait; first come, first served.
- *   Gives      the asyncio_child *, with .err and .value, which count as read; which one it is tells child - children.
+ *   Gives      the asyncio_child *, with .err, .value and .future; which one it is tells child - children. An error
+ *              counts as read when asyncio_child_result has, or the Future was awaited.
  *              NULL after the last: then all is released. ASYNCIO_ETIMEOUT, once for each child that was not done when
  *              time was up; those stay held until the end, or close. ASYNCIO_ECANCELLED if this task was cancelled:
  *              what it waited for can be asked for again, nothing is lost.

@@ -634,6 +634,8 @@ ASYNC(in_order, asyncio_as_completed each; asyncio_child children[3], *child; in
         log_tick(named(self->child->err));
         log_number(self->child->err == 0 ? (long long)self->child->value : 0);
         CHECK(self->child->done);
+        CHECK(asyncio_future_done(self->child->future));
+        CHECK_EQ(asyncio_child_result(self->child, NULL), self->child->err);
         CHECK(self->child->future == NULL);
         CHECK_EQ(self->child - self->children, self->child->err == E1 ? 2 : self->child->value == 3 ? 0 : 1);
     }
@@ -652,6 +654,26 @@ TEST(test_as_completed_with_unused_timeout)
     PLAY(in_order, .limited = 1);
     CHECK_LOG("6 no error 1 10 E1 0 14 no error 3 14 end");
 }
+
+/* Who only looks has not read. */
+ASYNC(each_unread, asyncio_as_completed each; asyncio_child children[2], *child;)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 0, .raise = E1));
+    asyncio_child_set(&self->children[1], NEW(.delay = 1, .raise = E2));
+    asyncio_as_completed_init(&self->each, self->children, 2);
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    CHECK_EQ(self->child->err, E1);
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    CHECK_EQ(asyncio_child_result(self->child, NULL), E2);
+    CHECK_EQ(reports, 0);
+    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+    CHECK(self->child == NULL);
+    CHECK_EQ(reports, 1);
+    CHECK_EQ(last_report.err, E1);
+    ASYNC_END;
+}
+TEST(test_as_completed_reads_nothing) { PLAY_REPORTS(1, each_unread); }
 
 ASYNC(resumes, asyncio_as_completed each; asyncio_child children[3], *child; int err;)
 {
@@ -976,6 +998,39 @@ ASYNC(allocates_nothing, asyncio_gather all; asyncio_waiting waiting; asyncio_as
 }
 TEST(test_no_allocation) { PLAY(allocates_nothing); }
 
+/* Of a cancelled Task's message, as in CPython: whoever comes first gets it. */
+ASYNC(message_once, asyncio_shield shield; asyncio_gather all; asyncio_child children[1]; asyncio_task *task; int i, err;
+      asyncio_value got;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++) {
+        START(NEW(.delay = 5), .into = &self->task);
+        TURN;
+        asyncio_task_cancel(self->task, "m");
+        TURN;
+        if (self->i == 0) {
+            ASYNC_CATCH_ALL_INTO(self->err, self->got, asyncio_shield(&self->shield, self->task));
+        } else if (self->i == 1) {
+            ASYNC_CATCH_ALL_INTO(self->err, self->got, asyncio_gather(&self->all, self->children, self->task));
+        } else {
+            asyncio_child_set(&self->children[0], self->task);
+            self->err = asyncio_child_result(&self->children[0], NULL);
+            self->got = self->children[0].value;
+        }
+        CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+        log_add(self->got != 0 ? (const char *)self->got : "none");
+        ASYNC_CATCH_ALL_INTO(self->err, self->got, asyncio_shield(&self->shield, self->task));
+        log_add(self->got != 0 ? (const char *)self->got : "none");
+        asyncio_task_release(self->task);
+    }
+    ASYNC_END;
+}
+TEST(test_a_message_is_given_once)
+{
+    PLAY(message_once);
+    CHECK_LOG("m none m none m none");
+}
+
 /* What shield gives of something that is done is read once, here or there. */
 ASYNC(shield_unread, asyncio_shield shield;)
 {
@@ -1067,6 +1122,7 @@ int main(void)
     RUN(test_yield_wait_does_not_shield_cancel);
     RUN(test_as_completed);
     RUN(test_as_completed_with_unused_timeout);
+    RUN(test_as_completed_reads_nothing);
     RUN(test_as_completed_resume_iterator);
     RUN(test_as_completed_reverse_wait);
     RUN(test_shield_result);
@@ -1080,6 +1136,7 @@ int main(void)
 #endif
     RUN(test_cancel_everywhere);
     RUN(test_no_allocation);
+    RUN(test_a_message_is_given_once);
     RUN(test_shield_of_an_unread_error);
     RUN(test_call_graph);
     RUN(test_describe);
