@@ -242,6 +242,9 @@ typedef struct asyncio_waiting_for {
     bool late;    /* time was up from the start */
 } asyncio_waiting_for;
 
+/* Of a wait_for's frame: its limit runs, and what it waits for may be armed, before it is awaited. */
+#define ASYNCIO__FRAME_BEGUN 16u
+
 enum { ASYNCIO__WAITING_FOR_X = 3, ASYNCIO__WAITING_FOR_END };
 
 static inline int asyncio__wait_for_leave(asyncio_waiting_for *wait, asyncio_task *task, int err, asyncio_value value)
@@ -305,7 +308,8 @@ static inline int asyncio__wait_for_cancel(asyncio_waiting_for *wait, asyncio_ta
 
 static inline int asyncio__wait_for_late(asyncio_waiting_for *wait, asyncio_task *task)
 {
-    if (wait->future == NULL && wait->kind > ASYNCIO__FOR_CORO)
+    if (wait->future == NULL && wait->kind != ASYNCIO__FOR_STATUS &&
+        (wait->kind != ASYNCIO__FOR_CORO || wait->x.coro == NULL))
         return ASYNCIO_ENOMEM;
     if (wait->future != NULL && asyncio_future_done(wait->future))
         return asyncio__await_future(&wait->coro, task, wait->future);
@@ -321,10 +325,12 @@ static inline int asyncio__wait_for_late_end(asyncio_waiting_for *wait, asyncio_
         if (err == ASYNCIO_ECANCELLED)
             err = ASYNCIO_ETIMEOUT;
         else if (err != 0)
-            value = wait->future->value;
+            value = asyncio_future_detail(wait->future);
     } else {
         value = wait->coro.value;
     }
+    if (wait->kind == ASYNCIO__FOR_CORO && wait->future != NULL)
+        ((asyncio__waiter *)(void *)wait->x.coro)->unhook((asyncio__waiter *)(void *)wait->x.coro);
     if (wait->kind == ASYNCIO__FOR_ROOT)
         asyncio_future_release(wait->future);
     return asyncio__wait_for_leave(wait, task, err, value);
@@ -354,6 +360,7 @@ static inline bool asyncio__wait_for_begin(asyncio_waiting_for *wait, asyncio_ta
 {
     asyncio__clear(wait, sizeof *wait);
     wait->coro.resume = asyncio__wait_for_resume;
+    wait->coro.flags = ASYNCIO__FRAME_BEGUN;
     wait->late = delay <= 0;
     if (!wait->late) {
         asyncio__timeout_init_after(&wait->limit, delay);
@@ -366,8 +373,15 @@ static inline asyncio_coro *asyncio__wait_for_coro(asyncio_waiting_for *wait, as
 {
     wait->kind = ASYNCIO__FOR_CORO;
     wait->x.coro = coro;
-    if (wait->late)
+    if (wait->late && coro != NULL && (coro->flags & ASYNCIO__FRAME_FUTURE)) { /* gather, shield: as their Future */
+        wait->future = &((asyncio__waiter *)(void *)coro)->outer.future;
+    } else if (wait->late && coro != NULL && (coro->flags & ASYNCIO__FRAME_BEGUN)) {
+        wait->late = false; /* it cannot be left alone: it is cancelled as it suspends */
+        asyncio__timeout_init_after(&wait->limit, 0);
+        (void)asyncio__timeout_start(&wait->limit, asyncio_current_task());
+    } else if (wait->late) {
         asyncio_coro_close((asyncio_root *)(void *)coro);
+    }
     return &wait->coro;
 }
 static inline asyncio_coro *asyncio__wait_for_root(asyncio_waiting_for *wait, asyncio_root *root)
@@ -410,18 +424,20 @@ static inline asyncio_coro *asyncio__wait_for_never(asyncio_waiting_for *wait) {
  *   call       an asyncio_waiting_for in the frame, in use until the await is over; evaluated twice
  *   x          what ASYNC_AWAIT takes: a coroutine, a Future *, a Task *, or the status of a library primitive, as in
  *              asyncio_wait_for(&self->call, asyncio_lock_acquire(&lock), 5.0)
- *   seconds    an int or a double; INFINITY (hosted): no limit. 0 or less: what is done already is taken; anything else
- *              is cancelled, or never started: the status of a primitive is not even evaluated.
+ *   seconds    an int or a double; INFINITY (hosted): no limit; NaN counts as 0. 0 or less: what is done already is
+ *              taken; a Future or Task that is not is cancelled and waited for; a coroutine never starts, and a
+ *              primitive's status is not even evaluated. A wait_for in a wait_for is cancelled as it suspends.
  *   Suspends   if x does; with 0 seconds or less for some iterations. After the deadline until x has let go, however
  *              long that takes.
  *   Gives      x's value or error; ASYNCIO_ETIMEOUT if it was cancelled because time was up (if it swallows that and
  *              returns, its value); ASYNCIO_ECANCELLED if this task was cancelled; ASYNCIO_ENOMEM if x is NULL
  *   Memory     allocates nothing. Cost: as asyncio_call_at.
- *   Source     tasks.py:wait_for. x runs in this task, not in one of its own. Differs: with 0 seconds or less, the
- *              coroutine of ASYNC_IN and a primitive are never started without a Task that all_tasks could show.
+ *   Source     tasks.py:wait_for. x runs in this task, not in one of its own. Differs, with 0 seconds or less only:
+ *              CPython makes a Task of every coroutine and cancels it; here ASYNC_IN and a primitive get none, so that
+ *              all_tasks does not show it, nor an eager task factory see it.
  *
  * asyncio_wait_for_ticks(&self->call, x, ticks) - the same in ticks. Without ASYNCIO_GENERIC both take a status only,
- * and asyncio_wait_for_coro, _future and _task (ticks, too) the rest.
+ * and asyncio_wait_for_coro, _future and _task (ticks, too) the rest; all are for ASYNC_AWAIT_CORO then.
  */
 #define asyncio_wait_for(wait, x, seconds) asyncio_wait_for_ticks(wait, x, ASYNCIO_SECONDS(seconds))
 #define asyncio_wait_for_ticks(wait, x, ticks)                                                                         \

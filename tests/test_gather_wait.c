@@ -1046,6 +1046,44 @@ ASYNC(shield_unread, asyncio_shield shield;)
 }
 TEST(test_shield_of_an_unread_error) { PLAY_REPORTS(1, shield_unread); }
 
+/* What is late from the start: gather passes it on to its children, shield does not. */
+ASYNC(too_late, asyncio_waiting_for call; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield; int err;
+      asyncio_value got;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    ASYNC_CATCH(self->err, asyncio_wait_for(&self->call, asyncio_gather(&self->all, self->children,
+                                                                        NEW(.delay = 5, .stopped = "never began"), &a),
+                                            0));
+    log_tick(named(self->err));
+    CHECK(asyncio_future_cancelled(&a));
+    asyncio_future_release(&a);
+    asyncio_future_init(&a, NULL);
+    ASYNC_CATCH(self->err, asyncio_wait_for(&self->call, asyncio_shield(&self->shield, &a), 0));
+    log_tick(named(self->err));
+    CHECK(!asyncio_future_done(&a));
+    CHECK_EQ(a.holds, 1);
+    asyncio_future_set_exception(&a, E1);
+    TURN; /* reported: the shield was cancelled */
+    CHECK_EQ(reports, 1);
+    asyncio_future_set_exception(&b, E2);
+    ASYNC_CATCH(self->err, asyncio_wait_for(&self->call, asyncio_shield(&self->shield, &b), 0));
+    CHECK_EQ(self->err, E2);
+    asyncio_future_set_result(&c, 3);
+    ASYNC_CATCH_INTO(self->err, self->got,
+                     asyncio_wait_for(&self->call, asyncio_gather(&self->all, self->children, &c), 0));
+    CHECK_EQ(self->err, 0);
+    CHECK(self->got == (asyncio_value)self->children);
+    CHECK_EQ(self->children[0].value, 3);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_wait_for_what_is_late)
+{
+    PLAY_REPORTS(1, too_late);
+    CHECK_LOG("4 TimeoutError 6 TimeoutError");
+}
+
 /* The call graph knows who waits behind a child. */
 ASYNC(in_graph, asyncio_task *task; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield;
       asyncio_call_graph_node nodes[4];)
@@ -1138,6 +1176,7 @@ int main(void)
     RUN(test_no_allocation);
     RUN(test_a_message_is_given_once);
     RUN(test_shield_of_an_unread_error);
+    RUN(test_wait_for_what_is_late);
     RUN(test_call_graph);
     RUN(test_describe);
 #endif
