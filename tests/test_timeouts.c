@@ -10,7 +10,10 @@
 
 static double now(void) { return asyncio_to_seconds(asyncio_loop_time(&loop)); }
 
-static void log_state(const asyncio_timeout *timeout) { log_add(asyncio_timeout_expired(timeout) ? "expired" : "live"); }
+static void log_state(const asyncio_timeout *timeout)
+{
+    log_add(asyncio_timeout_expired(timeout) ? "expired" : "live");
+}
 
 /* ---- As in CPython ---- */
 
@@ -349,7 +352,7 @@ TEST(test_nested_timeouts_loop_busy)
 TEST(test_nested_timeouts_concurrent)
 {
     CHECK_EQ(RUN_CORO(NULL, busy, .rest = 0), 0);
-    CHECK_LOG("TimeoutError expired expired"); /* both requests are open when the inner one ends: the outer one raises */
+    CHECK_LOG("TimeoutError expired expired"); /* both requests are open when the inner one ends: the outer raises */
 }
 
 ASYNC(rescheduled, asyncio_timeout limit;)
@@ -387,7 +390,8 @@ TEST(test_reschedule)
     CHECK_LOG("end");
 }
 
-ASYNC(in_finally, asyncio_timeout outer; asyncio_timeout inner; asyncio_try body; asyncio_try clean; asyncio_try all;)
+ASYNC(in_finally, asyncio_timeout outer; asyncio_timeout inner; asyncio_try body; asyncio_try clean;
+      asyncio_try all;)
 {
     ASYNC_BEGIN;
     ASYNC_TRY(&self->all)
