@@ -22,7 +22,7 @@ EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc
 # Without -j from outside, what `make test` builds is built by $(JOBS) at once.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help run examples test programs matrix sanitize oracle traces bench install clean setup setup-test setup-matrix \
+.PHONY: help run examples test test-firmware programs matrix sanitize oracle traces bench install clean setup setup-test setup-matrix \
     setup-oracle FORCE
 .DEFAULT_GOAL = help
 
@@ -61,6 +61,10 @@ oracle: build/oracle/interpret | setup-oracle ## compare N=20000 random programs
 
 traces: | setup-oracle ## record again what CPython does with tests/programs
 	cd build/oracle && node ../../tests/oracle/oracle.mjs record $(abspath $(wildcard tests/programs/*.prog))
+
+test-firmware: ## boards in emulators: programs, interrupts, the tests of the core, sizes (installs what it needs)
+	@tests/setup.sh firmware
+	prove --exec '' $(wildcard tests/firmware/*.t)
 
 bench: setup ## measure, next to the same work written by hand
 	bench/run.sh

@@ -31,7 +31,7 @@ for purpose in "${@:-run}"; do
     need uthash-dev header uthash.h
     case $purpose in
     run) ;;
-    test | matrix)
+    test | matrix | firmware)
         need g++ runs "${CXX:-c++}"
         need perl runs prove
         need pkg-config runs pkg-config
@@ -45,6 +45,17 @@ for purpose in "${@:-run}"; do
         exit 2
         ;;
     esac
+    if [ "$purpose" = firmware ]; then
+        need gcc-arm-none-eabi runs arm-none-eabi-gcc
+        need qemu-system-arm runs qemu-system-arm
+        need gcc-riscv64-unknown-elf runs riscv64-unknown-elf-gcc
+        need qemu-system-misc runs qemu-system-riscv32
+        need 'gcc-avr avr-libc' runs avr-gcc
+        need 'avr-libc' test -e /usr/lib/avr/include/avr/io.h
+        need 'libsimavr-dev libelf-dev' header simavr/sim_avr.h
+        need 'gcc-12-s390x-linux-gnu libc6-dev-s390x-cross' runs s390x-linux-gnu-gcc-12
+        need qemu-user-static runs qemu-s390x-static
+    fi
     [ "$purpose" = matrix ] || continue
     need 'gcc g++' runs g++
     need clang runs clang++

@@ -25,13 +25,13 @@ microbit | an385 | an386)
     an385) cpu=-mcpu=cortex-m3 ram=4M port=mps2 ticks=97656L ;;
     an386) cpu='-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16' ram=4M port=mps2 ticks=97656L ;;
     esac
-    exec arm-none-eabi-gcc $cpu -mthumb $common -Wimplicit-fallthrough -DASYNCIO_TICKS_PER_SECOND=$ticks \
+    exec arm-none-eabi-gcc $cpu -mthumb $common -Wimplicit-fallthrough -DASYNCIO_TICKS_PER_SECOND=${TICKS:-$ticks} \
         -DBOARD_HAS_NO_LEDS -nostdlib -nostartfiles -Wl,--defsym=RAM_SIZE=$ram -T "$here/cortex_m/link.ld" \
         "$here/cortex_m/start.c" ${PORT-"$here/cortex_m/$port.c"} "$@" -lgcc -o "$output"
     ;;
 virt32) # without -misa-spec gcc 12 would want zicsr in the name, and then take a 64-bit libgcc
     exec riscv64-unknown-elf-gcc -march=rv32imac -misa-spec=2.2 -mabi=ilp32 $common -Wimplicit-fallthrough \
-        -DASYNCIO_TICKS_PER_SECOND=78125L -DBOARD_HAS_NO_LEDS -nostdlib -nostartfiles -Wl,--no-warn-rwx-segments \
+        -DASYNCIO_TICKS_PER_SECOND=${TICKS:-78125L} -DBOARD_HAS_NO_LEDS -nostdlib -nostartfiles -Wl,--no-warn-rwx-segments \
         -T "$here/riscv32/link.ld" "$here/riscv32/start.S" ${PORT-"$here/riscv32/virt.c"} "$@" -lgcc -o "$output"
     ;;
 atmega328p | attiny85)
@@ -39,7 +39,7 @@ atmega328p | attiny85)
     atmega328p) hz=16000000L ticks=15625L ;;
     attiny85) hz=8000000L ticks=488L ;;
     esac
-    exec avr-gcc -mmcu="$board" -DF_CPU=$hz $common -DASYNCIO_TICKS_PER_SECOND=$ticks ${PORT-"$here/avr/$board.c"} "$@" \
+    exec avr-gcc -mmcu="$board" -DF_CPU=$hz $common -DASYNCIO_TICKS_PER_SECOND=${TICKS:-$ticks} ${PORT-"$here/avr/$board.c"} "$@" \
         -o "$output"
     ;;
 *)

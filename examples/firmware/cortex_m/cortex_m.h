@@ -6,9 +6,7 @@
 #define CORTEX_M_H
 
 #include "../board.h"
-
-#define REGISTER(address) (*(volatile uint32_t *)(address))
-#define NVIC_ENABLE REGISTER(0xE000E100)
+#include "registers.h"
 
 /* Interrupts stay as they were found, for an interrupt locks, too. Nobody can come between who locks and who unlocks,
  * so that one word for what was found is enough. */
