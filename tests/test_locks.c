@@ -139,8 +139,29 @@ TEST(test_lock_cancelled_ones_ahead)
     close_stage();
 }
 
-/* Who comes while a woken one is on its way queues up. One at the head that was cancelled keeps others from being woken:
- * it will do that itself. */
+/* The lock is free, and who waits for it is woken only when the cancelled one before it has its turn: no barging. */
+TEST(test_lock_free_but_awaited)
+{
+    open_stage();
+    lock.state = ASYNCIO__LOCK_HELD;
+    start(0, "a");
+    start(1, "ar");
+    step(1);
+    start(2, "a");
+    cancel(0, NULL);
+    CHECK_EQ(asyncio_lock_release(&lock), 0);
+    CHECK_EQ(lock.state, ASYNCIO__LOCK_FREE);
+    step(1);
+    CHECK_LOG("0a!C");
+    step(1);
+    CHECK_LOG("1a 1r");
+    step(1);
+    CHECK_LOG("2a");
+    close_stage();
+}
+
+/* Who comes while a woken one is on its way queues up. One at the head that was cancelled keeps others from being
+ * woken: it will do that itself. */
 TEST(test_lock_overtakes_cancelled)
 {
     open_stage();
@@ -938,6 +959,25 @@ TEST(BarrierTests_test_filling_tasks_cancel_one)
     close_stage();
 }
 
+/* As a Condition's, an error passes a wake-up on that it may have cost: the next looks, and queues up at the end. */
+TEST(test_barrier_cancel_wakes_next)
+{
+    open_stage();
+    CHECK_EQ(asyncio_barrier_init(&barrier, 4), 0);
+    start(3, "b");
+    start(4, "b");
+    start(5, "b");
+    step(1);
+    cancel(3, NULL);
+    step(2);
+    CHECK_LOG("3b!C");
+    start(6, "b");
+    start(7, "b");
+    step(2);
+    CHECK_LOG("7b=3 5b=2 4b=1 6b=2");
+    close_stage();
+}
+
 /* Woken and then cancelled, and the same taken back: the index is still there. */
 TEST(test_barrier_cancel_when_woken)
 {
@@ -1244,6 +1284,7 @@ int main(void)
     RUN(LockTests_test_finished_waiter_cancelled);
     RUN(LockTests_test_release_not_acquired);
     RUN(test_lock_cancelled_ones_ahead);
+    RUN(test_lock_free_but_awaited);
     RUN(test_lock_overtakes_cancelled);
     RUN(test_lock_uncancel);
     RUN(test_t22_lock);
@@ -1285,6 +1326,7 @@ int main(void)
     RUN(BarrierTests_test_filling_tasks_check_return_value);
     RUN(BarrierTests_test_blocking_tasks_while_draining);
     RUN(BarrierTests_test_filling_tasks_cancel_one);
+    RUN(test_barrier_cancel_wakes_next);
     RUN(test_barrier_cancel_when_woken);
     RUN(BarrierTests_test_reset_barrier_while_tasks_waiting);
     RUN(BarrierTests_test_reset_barrier_when_tasks_half_draining);

@@ -166,6 +166,26 @@ TEST(QueuePutTests_test_get_cancel_drop_one_pending_reader)
     close_stage();
 }
 
+/* ... but if the item is gone, it wakes nobody, who would lose its place. */
+TEST(test_get_cancel_robbed)
+{
+    open_queue(4);
+    start(0, "g");
+    start(1, "g");
+    start(2, "g");
+    step(1);
+    CHECK_EQ(put(1), 0);
+    CHECK_EQ(get(), 1);
+    cancel(0, NULL);
+    step(2);
+    CHECK_LOG("0g!C");
+    CHECK_EQ(put(2), 0);
+    CHECK_EQ(put(3), 0);
+    step(1);
+    CHECK_LOG("1g=2 2g=3");
+    close_stage();
+}
+
 TEST(QueuePutTests_test_get_cancel_drop_many_pending_readers)
 {
     int i;
@@ -788,6 +808,7 @@ int main(void)
     RUN(QueueGetTests_test_why_are_getters_waiting);
     RUN(QueueGetTests_test_cancelled_getters_not_being_held_in_self_getters);
     RUN(QueuePutTests_test_get_cancel_drop_one_pending_reader);
+    RUN(test_get_cancel_robbed);
     RUN(QueuePutTests_test_get_cancel_drop_many_pending_readers);
     RUN(test_get_uncancel);
     RUN(QueuePutTests_test_put_cancel_drop);
