@@ -5,25 +5,28 @@
  *     #include "asyncio.h"
  *     #include <stdio.h>
  *
- *     ASYNC(consumer, asyncio_queue *queue; int item;)
+ *     static asyncio_queue queue;
+ *     static int items[4];                                              // room for four
+ *
+ *     ASYNC(consumer, int item;)
  *     {
  *         ASYNC_BEGIN;
  *         for (;;) {
- *             ASYNC_AWAIT(asyncio_queue_get(self->queue, &self->item));
+ *             ASYNC_AWAIT(asyncio_queue_get(&queue, &self->item));
  *             printf("got %d\n", self->item);
- *             asyncio_queue_task_done(self->queue);
+ *             asyncio_queue_task_done(&queue);
  *         }
  *         ASYNC_END;
  *     }
  *
- *     ASYNC(main_coro, asyncio_queue queue; int items[4]; int item;)      // room for four
+ *     ASYNC(main_coro, int item;)
  *     {
  *         ASYNC_BEGIN;
- *         asyncio_queue_init(&self->queue, self->items, sizeof self->items[0], 4);
- *         asyncio_create_task(ASYNC_NEW(consumer, .queue = &self->queue));
+ *         asyncio_queue_init(&queue, items, sizeof items[0], 4);
+ *         asyncio_create_task(ASYNC_NEW(consumer));
  *         for (self->item = 0; self->item < 10; self->item++)
- *             ASYNC_AWAIT(asyncio_queue_put(&self->queue, &self->item));  // waits while it is full
- *         ASYNC_AWAIT(asyncio_queue_join(&self->queue));                  // until each was marked as done
+ *             ASYNC_AWAIT(asyncio_queue_put(&queue, &self->item));      // waits while it is full
+ *         ASYNC_AWAIT(asyncio_queue_join(&queue));                      // until each was marked as done
  *         ASYNC_END;
  *     }
  *
@@ -32,8 +35,9 @@
  * Rules, the bad news first
  *
  *   1. What put takes from and get writes to is read or written when the task's turn comes: a field, not a local.
- *   2. Queue and items stay where they are while a task waits in it. One loop, one thread: rules 1 and 2 of
- *      asyncio/locks.h. A queue on the heap is given up by asyncio_queue_close.
+ *   2. Queue and items stay where they are while a task waits in it, one that run() will cancel after main included:
+ *      not in main's frame, unless main ends them itself. One loop, one thread: rules 1 and 2 of asyncio/locks.h. A
+ *      queue on the heap is given up by asyncio_queue_close.
  *   3. An item belongs to nobody before get() returns: who comes between a consumer's wake-up and its turn takes it,
  *      and the consumer queues up again behind the others. No item is ever lost, whoever is cancelled when.
  *   4. Equal items leave a PriorityQueue in no particular order (CPython's): put a serial number into them.
