@@ -17,6 +17,7 @@ CATCH = ('Exception', 'BaseException', 'BaseException', 'CancelledError', 'Timeo
          'CancelledError TimeoutError', 'InvalidStateError', 'QueueEmpty QueueFull')
 TOPICS = ('futures gather wait wait_for as_completed shield timeout group lock event condition semaphore barrier queue '
           'handles context names eager callbacks').split()
+WAKES = 'set_result set_exception release set_event notify notify_all put_nowait get_nowait shutdown task_done'.split()
 STATES = {'task': 'tasks', 'future': 'futures', 'handle': 'handles', 'lock': 'lock', 'event': 'event',
           'condition': 'condition', 'semaphore': 'semaphore', 'bounded': 'semaphore', 'barrier': 'barrier',
           'queue': 'queue', 'lifo': 'queue', 'priority': 'queue', 'timeout': 'timeout', 'number': 'tasks'}
@@ -135,12 +136,20 @@ class Generator:
             words[-1] = words[0]
         return ' '.join(words)
 
-    def awaitable(self, plain=True):
-        t = self.topics
+    def primitive(self):
+        """An await of an object, or none."""
+        choices = self.primitives()
+        return self.weighted(choices)() if choices else None
+
+    def awaitable(self):
         choices = [(5, lambda: f'sleep:{self.delay()}'), (1, lambda: f'sleep:{self.delay()}:{self.number()}'),
                    (5, self.x), (3, lambda: self.function() or self.x())]
-        if 'shield' in t:
+        if 'shield' in self.topics:
             choices.append((5, lambda: 'shield:' + self.member()))
+        return self.weighted(choices + self.primitives())()
+
+    def primitives(self):
+        choices = []
         for kind, weight, forms in (
                 ('lock', 4, ('acquire:{}',)), ('semaphore', 4, ('acquire:{}',)), ('bounded', 4, ('acquire:{}',)),
                 ('event', 6, ('wait:{}',)), ('barrier', 7, ('wait:{}', 'wait:{}', 'wait:{}', 'reset:{}', 'abort:{}')),
@@ -152,7 +161,7 @@ class Generator:
                                 self.pick(forms).format(name).replace('#', self.number())))
         if self.have('condition') and self.have('number'):
             choices.append((2, lambda: f'waitfor:c:n:{self.random.randrange(5)}'))
-        return self.weighted(choices)()
+        return choices
 
     def options(self):
         text = ''
@@ -230,8 +239,10 @@ class Generator:
                         (2, lambda: f'copy_context {c()}'), (.5, lambda: f'new_context {c()}')]
             if self.callbacks:
                 choices.append((2, lambda: f'run {c()} {self.pick(self.callbacks)}'))
-        line = self.weighted(choices)()
-        return [line or 'log none']
+        line = self.weighted(choices)() or 'log none'
+        if line.split()[0] in WAKES and self.chance(.3):  # woken, and cancelled before its turn
+            return [line, f'cancel {self.pick(self.have("task"))}{self.message()}']
+        return [line]
 
     def spawn(self):
         function = self.function(True)
@@ -370,7 +381,12 @@ class Generator:
         return self.plain()
 
     def body(self, count):
-        return [line for _ in range(count) for line in self.statement()]
+        lines = []
+        for _ in range(count):
+            lines += self.statement()
+            if lines[-1].split()[0] in ('return', 'raise', 'reraise', 'break', 'continue') and self.chance(.85):
+                break
+        return lines
 
     def function_lines(self, kind, name, index, low, high, first=()):
         self.here = {'index': index, 'callback': kind == 'callback', 'level': 0, 'loop': False, 'except': False,
@@ -380,6 +396,8 @@ class Generator:
         count = max(1, round(self.random.randint(low, high) * self.size))
         if kind == 'callback' and self.chance(.4):
             first = [f'cancel {self.x()}{self.message()}']
+        if kind == 'def' and name != 'main' and self.chance(.4):
+            first = [f'await {self.primitive() or "sleep:" + self.delay()}']
         lines = [*first, *self.body(count)]
         return [f'{kind} {name}', *['    ' + line for line in lines], 'end']
 
@@ -400,9 +418,11 @@ class Generator:
         if 'eager' in self.topics and self.chance(.25):
             first.append('factory eager')
         if self.chance(.8):
+            favourite = self.pick(self.functions) if self.chance(.5) else None
             for name in self.have('task'):
                 if self.chance(.85):
-                    first.append(f'spawn {name} {self.function(True) or self.functions[0]}' +
+                    function = favourite if favourite and self.chance(.7) else self.function(True)
+                    first.append(f'spawn {name} {function or self.functions[0]}' +
                                  (self.options() if self.chance(.3) else ''))
         if self.callbacks and self.chance(.5):
             first.append(f'call_later - {self.delay()} {self.pick(self.callbacks)}')
