@@ -305,6 +305,7 @@ static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, 
 ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task, const char *file)
 {
     asyncio_exception_context context;
+    task->future.flags |= ASYNCIO__LEFTOVERS; /* of a group: its children report to nobody any more */
     asyncio__clear(&context, sizeof context);
     context.message = "a block was left by goto: its exit did not run";
     context.err = ASYNCIO_ERUNTIME;

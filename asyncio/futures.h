@@ -755,11 +755,11 @@ static inline void asyncio__core_init(asyncio__core *core)
 
 /* ---- Leftovers ---- */
 
+/* The owner's end looks for them only if it has the flag ASYNCIO__LEFTOVERS. */
 static inline void asyncio__leftover_add(asyncio_task *owner, asyncio__leftover *leftover,
                                          void (*release)(asyncio_loop *loop, asyncio__leftover *leftover))
 {
     asyncio__core *core = asyncio__core_of(owner->future.loop);
-    owner->future.flags |= ASYNCIO__LEFTOVERS;
     leftover->owner = owner;
     leftover->release = release;
     leftover->prev = NULL;

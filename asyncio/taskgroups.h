@@ -102,7 +102,6 @@ struct asyncio_taskgroup {
     bool cancelled;        /* a cancellation is to go on outward */
     bool parent_cancelled; /* by this group */
     bool interrupted;      /* ASYNCIO_EINTERRUPT is to be raised alone */
-    bool body_failed;      /* the body's error is the last in the list */
 };
 
 typedef struct asyncio_taskgroup_error {
@@ -142,6 +141,7 @@ static inline void asyncio__group_unlink(asyncio_taskgroup_child **head, asyncio
 static inline void asyncio__group_leftover(asyncio_loop *loop, asyncio__leftover *leftover)
 {
     asyncio_taskgroup_child *child = (asyncio_taskgroup_child *)(void *)leftover;
+    asyncio_handle_cancel(&child->handle); /* it runs: its block was left by goto */
     if (child->err != 0)
         asyncio_task_release(child->task);
     asyncio__core_of(loop)->free(child);
@@ -197,6 +197,8 @@ static inline void asyncio__group_failed(asyncio_taskgroup *group, asyncio_taskg
     child->err = asyncio_task_exception(child->task);
     child->detail = child->task->future.value;
     (void)asyncio_task_hold(child->task);
+    if (child->heap)
+        group->parent->future.flags |= ASYNCIO__LEFTOVERS;
     asyncio__group_link(&group->errors, child);
     group->error_count++;
     if (child->err == ASYNCIO_EINTERRUPT)
@@ -247,10 +249,8 @@ static inline asyncio_status asyncio__group_finish(asyncio_taskgroup *group)
         group->cancelled = false;
     if (group->cancelled && group->errors == NULL)
         return asyncio__status(ASYNCIO_ECANCELLED, group->detail);
-    if (group->body_err != 0 && group->body_err != ASYNCIO_ECANCELLED) {
-        group->body_failed = true;
-        group->error_count++;
-    }
+    if (group->body_err != 0 && group->body_err != ASYNCIO_ECANCELLED)
+        group->error_count++; /* the last in the list */
     if (group->error_count == 0)
         return asyncio__status(0, 0);
     if (asyncio_task_cancelling(parent) != 0) { /* somebody else's request: it is delivered at the next await */
@@ -279,6 +279,10 @@ static inline asyncio_status asyncio__group_exit(asyncio_block *block, asyncio_c
 {
     asyncio_taskgroup *group = (asyncio_taskgroup *)(void *)block;
     (void)self;
+    if (task->wait.node.wait != NULL && err == 0) /* a primitive's status that was never awaited: else the block could */
+        err = ASYNCIO_ERUNTIME;                   /* not wait for its children */
+    if (task->wait.node.wait != NULL)
+        asyncio__forget_wait(task);
     group->exiting = true;
     group->body_err = err;
     group->body_detail = block->detail;
@@ -351,7 +355,8 @@ static inline void asyncio_taskgroup_init_in(asyncio_taskgroup *group, asyncio_t
  *   coro       from ASYNC_NEW or ASYNC_AT; taken over in every case. Options as asyncio_create_task's.
  *   Suspends   never
  *   Returns    0; ASYNCIO_ERUNTIME, and the coroutine is closed, if the group was not entered, is shutting down, or is
- *              finished; ASYNCIO_ENOMEM if there is no record for it, or coro is NULL; what create_task returns
+ *              finished; ASYNCIO_ENOMEM, told to the exception handler, too, if there is no record for it or coro is
+ *              NULL; what create_task returns
  *   Memory     one block, freed when the child's callback ran, unless it failed. Cost: O(1).
  *   Source     taskgroups.py:TaskGroup.create_task
  */
@@ -385,18 +390,14 @@ static inline int asyncio__group_start(asyncio_taskgroup *group, asyncio_root *r
 ASYNCIO__COLD int asyncio__group_create_task(asyncio_taskgroup *group, asyncio_root *root,
                                              asyncio_task_options *options)
 {
-    asyncio_taskgroup_child *child = NULL;
-    int err = ASYNCIO_ERUNTIME;
-    if (!asyncio__group_refused(group)) {
-        child = root != NULL ? asyncio__group_child_new(group) : NULL;
-        err = ASYNCIO_ENOMEM;
-    }
-    if (child != NULL)
-        return asyncio__group_start(group, root, options, child);
-    if (options->into != NULL)
-        *options->into = NULL;
-    asyncio_coro_close(root);
-    return err;
+    asyncio_taskgroup_child *child;
+    if (asyncio__group_refused(group))
+        return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ERUNTIME, NULL);
+    child = root != NULL ? asyncio__group_child_new(group) : NULL;
+    if (child == NULL)
+        return asyncio__task_refuse(group->parent->future.loop, root, options->into, ASYNCIO_ENOMEM,
+                                    root == NULL ? "create_task: out of memory" : "create_task: no record for a child");
+    return asyncio__group_start(group, root, options, child);
 }
 
 #define asyncio_taskgroup_create_task(group, ...)                                                                      \
