@@ -652,7 +652,7 @@ ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
     while (core->last != NULL) {
         asyncio__node *node = asyncio__ready_pop(core);
         count++;
-        if (ASYNCIO__UNLIKELY(core->debug))
+        if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(core->debug))
             asyncio__run_slow(loop, node);
         else
             asyncio__run_node(core, node);
@@ -962,6 +962,8 @@ static inline void asyncio_default_exception_handler(asyncio_loop *loop, const a
 ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
 {
     asyncio_exception_context context;
+    if (!ASYNCIO_REPORTS)
+        return;
     asyncio__clear(&context, sizeof context);
     context.message = "deadlock: nothing is ready and nothing can wake the loop";
     context.err = ASYNCIO_EDEADLOCK;

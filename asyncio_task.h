@@ -153,16 +153,11 @@ ASYNCIO__COLD void asyncio__raise(asyncio_coro *self, asyncio_task *task, int er
     self->flags |= ASYNCIO__FRAME_RETURNING;
 }
 
-/* The switch of a body found no such resume point; or somebody wants to know the body's name. */
-ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err, const char *function, const char *file)
+ASYNCIO__COLD void asyncio__report_lost(asyncio_coro *self, asyncio_task *task, const char *file)
 {
     asyncio_exception_context context;
-    if (err == ASYNCIO__DESCRIBE) {
-        asyncio_frame_info *info = (asyncio_frame_info *)(void *)task;
-        info->function = function;
-        info->file = file;
-        return ASYNCIO__PENDING;
-    }
+    if (!ASYNCIO_REPORTS)
+        return;
     asyncio__clear(&context, sizeof context);
     context.message = "await inside a switch of your own: its resume point is lost (use if/else, or await outside)";
     context.err = ASYNCIO_ELOST;
@@ -170,6 +165,18 @@ ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err,
     context.file = file;
     context.line = asyncio__line_of(self);
     asyncio_call_exception_handler(task->future.loop, &context);
+}
+
+/* The switch of a body found no such resume point; or somebody wants to know the body's name. */
+ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err, const char *function, const char *file)
+{
+    if (err == ASYNCIO__DESCRIBE) {
+        asyncio_frame_info *info = (asyncio_frame_info *)(void *)task;
+        info->function = function;
+        info->file = file;
+        return ASYNCIO__PENDING;
+    }
+    asyncio__report_lost(self, task, file);
     self->value = 0;
     asyncio__raise(self, task, ASYNCIO_ELOST, function, file);
     self->state = 2;
@@ -679,7 +686,7 @@ ASYNCIO__COLD int asyncio__task_refuse(asyncio_loop *loop, asyncio_root *root, a
         *into = NULL;
     if (err != ASYNCIO_EREUSED)
         asyncio_coro_close(root);
-    if (loop != NULL && message != NULL) {
+    if (ASYNCIO_REPORTS && loop != NULL && message != NULL) {
         asyncio__clear(&context, sizeof context);
         context.message = message;
         context.err = err;
