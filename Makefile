@@ -27,7 +27,7 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 .DEFAULT_GOAL = help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "    make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "    make %-13s %s\n", $$1, $$2 }' Makefile
 
 run: build/examples/hello ## set up what is missing, then build and run examples/hello.c
 	build/examples/hello

@@ -838,6 +838,8 @@ static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *f
     loop->target = future;
     err = asyncio_run_forever(loop);
     loop->target = outer;
+    if (stop.flags & ASYNCIO__HANDLE_QUEUED) /* stop() and the end at once: CPython ends the next run, too */
+        asyncio_loop_stop(loop);
     asyncio_handle_cancel(&stop);
     if (loop->deadlocked) {
         loop->deadlocked = false;

@@ -252,7 +252,7 @@ static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *futu
 {
     asyncio_task *task = asyncio__node_task(node);
     future->flags &= (uint16_t)~ASYNCIO__UNREAD;
-    asyncio__wake(task, future->err, future->value);
+    asyncio__wake(task, future->err, asyncio__future_detail(future));
 }
 
 static inline void asyncio__future_detach(asyncio_task *task)

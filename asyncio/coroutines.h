@@ -97,7 +97,7 @@ ASYNCIO__HOT asyncio_status asyncio__future_status(asyncio_task *task, asyncio_f
         return asyncio__status(ASYNCIO_ENOMEM, 0);
     if (future->flags & ASYNCIO__DONE) {
         future->flags &= (uint16_t)~ASYNCIO__UNREAD;
-        return asyncio__status(future->err, future->value);
+        return asyncio__status(future->err, asyncio__future_detail(future));
     }
     if (ASYNCIO__UNLIKELY(future->loop != task->future.loop))
         return asyncio__yield(task, ASYNCIO_EWRONGLOOP);
@@ -306,6 +306,8 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
 {
     asyncio_exception_context context;
     task->future.flags |= ASYNCIO__LEFTOVERS; /* of a group: its children report to nobody any more */
+    if (!ASYNCIO_REPORTS)
+        return;
     asyncio__clear(&context, sizeof context);
     context.message = "a block was left by goto: its exit did not run";
     context.err = ASYNCIO_ERUNTIME;

@@ -47,6 +47,9 @@
  *   ASYNCIO_NAMES        1: tasks have names (one pointer a task)             default: 1
  *   ASYNCIO_CONTEXTS     1: context variables (one pointer a task, a handle)  default: ASYNCIO_HOSTED
  *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
+ *   ASYNCIO_REPORTS      1: exception handlers are told what no caller can be told of; 0: nobody is, and no text of
+ *                        such a message is linked                             default: 1
+ *   ASYNCIO_DEBUG        1: there is a debug mode (asyncio_set_debug)         default: ASYNCIO_HOSTED
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
  *   ASYNCIO_POISON       1: overwrite the stack before a body runs, so that a local that was meant to survive an
  *                        await holds rubbish at once, not some day            default: hosted, at -O0, without NDEBUG
@@ -97,6 +100,12 @@
 #ifndef ASYNCIO_ALL_TASKS
 #define ASYNCIO_ALL_TASKS 1
 #endif
+#ifndef ASYNCIO_REPORTS
+#define ASYNCIO_REPORTS 1
+#endif
+#ifndef ASYNCIO_DEBUG
+#define ASYNCIO_DEBUG ASYNCIO_HOSTED
+#endif
 #ifndef ASYNCIO_TRACEBACK
 #define ASYNCIO_TRACEBACK (ASYNCIO_HOSTED ? 64 : 0)
 #endif
@@ -116,7 +125,7 @@
 #define ASYNCIO__UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define ASYNCIO__COLD static __attribute__((unused, noinline, cold))
 #define ASYNCIO__NOINLINE static __attribute__((unused, noinline))
-#ifdef __OPTIMIZE__ /* else structs passed by value would be copied by a call to memcpy */
+#if defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__) /* at -O0 structs by value would be copied by calls to memcpy */
 #define ASYNCIO__HOT static inline __attribute__((unused, always_inline))
 #else
 #define ASYNCIO__HOT static inline __attribute__((unused))
@@ -620,9 +629,9 @@ static inline void asyncio_call_exception_handler(asyncio_loop *loop, const asyn
     if (task != NULL)
         previous = asyncio__context_enter(&task->context);
 #endif
-    if (core->handler != NULL)
+    if (ASYNCIO_REPORTS && core->handler != NULL)
         core->handler(loop, context, core->handler_arg);
-    else if (core->default_handler != NULL)
+    else if (ASYNCIO_REPORTS && core->default_handler != NULL)
         core->default_handler(loop, context, NULL);
 #if ASYNCIO_CONTEXTS
     if (task != NULL) {
@@ -636,6 +645,8 @@ static inline void asyncio_call_exception_handler(asyncio_loop *loop, const asyn
 ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
 {
     asyncio_exception_context context;
+    if (!ASYNCIO_REPORTS)
+        return;
     asyncio__clear(&context, sizeof context);
     context.message = message;
     if (future->flags & ASYNCIO__DONE) {

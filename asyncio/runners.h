@@ -251,6 +251,7 @@ static inline void asyncio__shutdown_over(void *arg)
 static inline void asyncio__shutdown_watched(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
+    loop->core.nudge = true; /* CPython's gather has a callback for it */
     if (--loop->watched == 0)
         (void)asyncio_call_soon(loop, &loop->stop_handle, asyncio__shutdown_over, loop->target);
 }
@@ -263,7 +264,7 @@ static inline void asyncio__shutdown_report(asyncio_loop *loop)
         if (!(task->future.flags & ASYNCIO__WATCHED))
             continue;
         task->future.flags &= (uint16_t)~ASYNCIO__WATCHED;
-        if (task->future.flags & ASYNCIO__UNREAD)
+        if (asyncio_task_done(task) && !asyncio_task_cancelled(task) && task->future.err != 0) /* read or not */
             asyncio__report(&task->future, "unhandled exception during asyncio.run() shutdown");
         task->future.flags &= (uint16_t)~ASYNCIO__UNREAD;
         asyncio_task_release(task);

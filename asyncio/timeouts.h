@@ -325,7 +325,7 @@ static inline int asyncio__wait_for_late_end(asyncio_waiting_for *wait, asyncio_
         if (err == ASYNCIO_ECANCELLED)
             err = ASYNCIO_ETIMEOUT;
         else if (err != 0)
-            value = wait->future->value;
+            value = asyncio_future_detail(wait->future);
     } else {
         value = wait->coro.value;
     }

@@ -551,7 +551,7 @@ static void say_result(const struct scope *scope, const struct statement *at)
     asyncio_value value;
     int err = asyncio_future_result(future, &value);
     if (err != 0)
-        say_error(at, err, (asyncio_value)asyncio_future_cancel_message(future));
+        say_error(at, err, asyncio_future_detail(future));
     else
         (void)say_value(at, gather_of(future), value);
 }
@@ -561,9 +561,9 @@ static void say_exception(const struct scope *scope, const struct statement *at)
     asyncio_future *future = future_of(scope, &at->x);
     int err = asyncio_future_exception(future);
     if (!asyncio_future_done(future) || asyncio_future_cancelled(future))
-        say_error(at, err, (asyncio_value)asyncio_future_cancel_message(future));
+        say_error(at, err, asyncio_future_detail(future));
     else
-        say("%s = %s", at->text, err != 0 ? error_text(err, 0) : "None");
+        say("%s = %s", at->text, err != 0 ? error_text(err, asyncio_future_detail(future)) : "None");
 }
 
 static void add_callback(const struct scope *scope, const struct statement *at)

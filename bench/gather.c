@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gather.c - tasks that wait for each other: a Future handed to and fro, gather of 1,000, the cancel of a sleeping task.
+ * By hand a Future is a flag and its one waiter, a gather a counter, a timer a link in a list that is sorted by chance.
+ */
+#include "floor.h"
+
+#include "asyncio.h"
+
+#define MANY 1000
+
+static asyncio_loop loop;
+static asyncio_task_options no_options;
+
+/* ---- By hand ---- */
+
+typedef struct floor_future {
+    floor_task *waiter;
+    uint32_t value;
+    uint8_t done;
+} floor_future;
+
+static floor_future floor_ball[2];
+
+static inline void floor_settle(floor_future *future, uint32_t value)
+{
+    future->value = value;
+    future->done = 1;
+    if (future->waiter != NULL)
+        floor_push(future->waiter);
+}
+
+typedef struct floor_player {
+    floor_task task;
+    uint32_t me;
+} floor_player;
+
+static void floor_play(floor_task *task)
+{
+    uint32_t me = ((floor_player *)task)->me;
+    switch (task->state) {
+    case 0:
+        task->state = 1;
+        while (task->left > 0) {
+            task->left--;
+            floor_ball[me].done = 0;
+            floor_ball[me].waiter = NULL;
+            floor_settle(&floor_ball[1 - me], 1);
+            if (!floor_ball[me].done) {
+                floor_ball[me].waiter = task;
+                return;
+            }
+        case 1:
+            BENCH_KEEP(floor_ball[me].value);
+        }
+    }
+    floor_settle(&floor_ball[1 - me], 1);
+}
+
+static void ping_pong_floor(unsigned long operations)
+{
+    static floor_player players[2];
+    floor_ball[0].waiter = floor_ball[1].waiter = NULL;
+    players[1].me = 1;
+    floor_start(&players[0].task, floor_play, (uint32_t)(operations / 2));
+    floor_start(&players[1].task, floor_play, (uint32_t)(operations / 2));
+    bench_start();
+    floor_run();
+    bench_stop();
+}
+
+static struct {
+    floor_task task;
+    uint32_t left;
+} floor_parent;
+static struct floor_child {
+    floor_task task;
+    uint32_t value;
+} floor_children[MANY];
+static uint32_t floor_rounds, floor_results[MANY];
+
+static void floor_child(floor_task *task)
+{
+    switch (task->state) {
+    case 0:
+        task->state = 1;
+        floor_push(task);
+        return;
+    case 1:
+        ((struct floor_child *)task)->value = 7;
+        if (--floor_parent.left == 0)
+            floor_push(&floor_parent.task);
+    }
+}
+
+static void floor_gather(floor_task *task)
+{
+    uint32_t i;
+    if (task->state == 1)
+        for (i = 0; i < MANY; i++)
+            floor_results[i] = floor_children[i].value;
+    task->state = 1;
+    if (floor_rounds-- == 0)
+        return;
+    floor_parent.left = MANY;
+    for (i = 0; i < MANY; i++)
+        floor_start(&floor_children[i].task, floor_child, 0);
+}
+
+static void gather_tasks_floor(unsigned long operations)
+{
+    floor_rounds = (uint32_t)(operations / MANY);
+    floor_start(&floor_parent.task, floor_gather, 0);
+    bench_start();
+    floor_run();
+    bench_stop();
+}
+
+static floor_future floor_futures[MANY];
+
+static void gather_done_floor(unsigned long operations)
+{
+    unsigned long round;
+    uint32_t i, left;
+    for (i = 0; i < MANY; i++)
+        floor_futures[i].done = 1;
+    bench_start();
+    for (round = operations / MANY; round > 0; round--) {
+        for (left = MANY, i = 0; i < MANY; i++)
+            left -= floor_futures[i].done;
+        for (i = 0; left == 0 && i < MANY; i++)
+            floor_results[i] = floor_futures[i].value;
+        BENCH_KEEP(floor_results);
+    }
+    bench_stop();
+}
+
+static struct floor_sleeper {
+    floor_task task;
+    struct floor_sleeper *next, **link;
+    floor_task *waiter;
+    uint8_t cancelled;
+} floor_sleeper, *floor_timers;
+
+static void floor_sleep(floor_task *task)
+{
+    struct floor_sleeper *self = (struct floor_sleeper *)task;
+    switch (task->state) {
+    case 0:
+        task->state = 1;
+        self->next = floor_timers;
+        self->link = &floor_timers;
+        floor_timers = self;
+        return;
+    case 1:
+        BENCH_KEEP(self->cancelled);
+        floor_push(self->waiter);
+    }
+}
+
+static void floor_cancel(floor_task *task)
+{
+    switch (task->state) {
+    case 0:
+        for (; task->left > 0; task->left--) {
+            floor_sleeper.cancelled = 0;
+            floor_sleeper.waiter = task;
+            floor_start(&floor_sleeper.task, floor_sleep, 0);
+            floor_push(task);
+            task->state = 1;
+            return;
+        case 1:
+            *floor_sleeper.link = floor_sleeper.next;
+            floor_sleeper.cancelled = 1;
+            floor_push(&floor_sleeper.task);
+            task->state = 2;
+            return;
+        case 2:;
+        }
+    }
+}
+
+static void cancel_floor(unsigned long operations)
+{
+    static floor_task canceller;
+    floor_start(&canceller, floor_cancel, (uint32_t)operations);
+    bench_start();
+    floor_run();
+    bench_stop();
+}
+
+/* ---- The library ---- */
+
+static asyncio_future ball[2];
+
+ASYNC(player, int me; uint32_t left; asyncio_value value;)
+{
+    ASYNC_BEGIN;
+    for (; self->left > 0; self->left--) {
+        asyncio_future_init(&ball[self->me], &loop);
+        (void)asyncio_future_set_result(&ball[1 - self->me], 1);
+        ASYNC_AWAIT_INTO(self->value, &ball[self->me]);
+    }
+    (void)asyncio_future_set_result(&ball[1 - self->me], 1);
+    if (self->me == 1)
+        asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void ping_pong_subject(unsigned long operations)
+{
+    static struct player_task players[2];
+    asyncio_future_init(&ball[0], &loop);
+    asyncio_future_init(&ball[1], &loop);
+    asyncio_loop_create_task(&loop, ASYNC_AT(&players[0], player, .me = 0, .left = (uint32_t)(operations / 2)), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_AT(&players[1], player, .me = 1, .left = (uint32_t)(operations / 2)), &no_options);
+    bench_start();
+    (void)asyncio_run_forever(&loop);
+    bench_stop();
+}
+
+static asyncio_gather all;
+static asyncio_child children[MANY];
+
+ASYNC(child)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_RETURN(7);
+    ASYNC_END;
+}
+static struct child_task child_tasks[MANY];
+
+ASYNC(gathers_tasks, uint32_t rounds; uint32_t i;)
+{
+    ASYNC_BEGIN;
+    for (; self->rounds > 0; self->rounds--) {
+        for (self->i = 0; self->i < MANY; self->i++)
+            (void)asyncio_child_set(&children[self->i], ASYNC_AT(&child_tasks[self->i], child));
+        ASYNC_AWAIT(asyncio_gather_n(&all, children, MANY));
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static asyncio_future futures[MANY];
+
+ASYNC(gathers_done, uint32_t rounds; uint32_t i;)
+{
+    ASYNC_BEGIN;
+    for (; self->rounds > 0; self->rounds--) {
+        for (self->i = 0; self->i < MANY; self->i++)
+            (void)asyncio_child_set(&children[self->i], &futures[self->i]);
+        ASYNC_AWAIT(asyncio_gather_n(&all, children, MANY));
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void gather_tasks_subject(unsigned long operations)
+{
+    static struct gathers_tasks_task task;
+    asyncio_loop_create_task(&loop, ASYNC_AT(&task, gathers_tasks, .rounds = (uint32_t)(operations / MANY)), &no_options);
+    bench_start();
+    (void)asyncio_run_forever(&loop);
+    bench_stop();
+}
+
+static void gather_done_subject(unsigned long operations)
+{
+    static struct gathers_done_task task;
+    unsigned i;
+    for (i = 0; i < MANY; i++) {
+        asyncio_future_init(&futures[i], &loop);
+        (void)asyncio_future_set_result(&futures[i], 7);
+    }
+    asyncio_loop_create_task(&loop, ASYNC_AT(&task, gathers_done, .rounds = (uint32_t)(operations / MANY)), &no_options);
+    bench_start();
+    (void)asyncio_run_forever(&loop);
+    bench_stop();
+}
+
+ASYNC(sleeper)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(3600));
+    ASYNC_END;
+}
+
+ASYNC(canceller, uint32_t left; struct sleeper_task sleeper; int err;)
+{
+    ASYNC_BEGIN;
+    for (; self->left > 0; self->left--) {
+        asyncio_create_task(ASYNC_AT(&self->sleeper, sleeper));
+        ASYNC_AWAIT(asyncio_sleep(0));
+        (void)asyncio_task_cancel(ASYNC_TASK(&self->sleeper), NULL);
+        ASYNC_CATCH_ALL(self->err, ASYNC_TASK(&self->sleeper));
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void cancel_subject(unsigned long operations)
+{
+    static struct canceller_task task;
+    asyncio_loop_create_task(&loop, ASYNC_AT(&task, canceller, .left = (uint32_t)operations), &no_options);
+    bench_start();
+    (void)asyncio_run_forever(&loop);
+    bench_stop();
+}
+
+int main(void)
+{
+    bench_head("gather");
+    if (asyncio_loop_init(&loop, NULL) != 0)
+        return 1;
+    bench_row("future ping-pong, per hop", ping_pong_floor, ping_pong_subject, 4000000, 1.5, sizeof(asyncio_future));
+    bench_row("gather of 1,000 tasks, per task", gather_tasks_floor, gather_tasks_subject, 1000000, 0,
+              sizeof(asyncio_child));
+    bench_row("gather of 1,000 done, per Future", gather_done_floor, gather_done_subject, 4000000, 0,
+              sizeof(asyncio_child));
+    bench_row("cancel of a sleeping task", cancel_floor, cancel_subject, 1000000, 0, sizeof(struct sleeper_task));
+    return asyncio_loop_close(&loop);
+}
