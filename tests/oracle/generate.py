@@ -240,6 +240,8 @@ class Generator:
             if self.callbacks:
                 choices.append((2, lambda: f'run {c()} {self.pick(self.callbacks)}'))
         line = self.weighted(choices)() or 'log none'
+        if line.startswith('notify') and not self.here['callback'] and self.chance(.5):
+            return ['with c', '    ' + line, 'end'] if self.chance(.5) else ['await acquire:c', line, 'release c']
         if line.split()[0] in WAKES and self.chance(.3):  # woken, and cancelled before its turn
             return [line, f'cancel {self.pick(self.have("task"))}{self.message()}']
         return [line]
@@ -398,6 +400,9 @@ class Generator:
             first = [f'cancel {self.x()}{self.message()}']
         if kind == 'def' and name != 'main' and self.chance(.4):
             first = [f'await {self.primitive() or "sleep:" + self.delay()}']
+            if first[0].startswith(('await wait:c', 'await waitfor:c')):
+                first = self.pick((['await acquire:c', *first], ['await acquire:c', *first, 'release c'],
+                                   ['with c', '    ' + first[0], 'end']))
         lines = [*first, *self.body(count)]
         return [f'{kind} {name}', *['    ' + line for line in lines], 'end']
 
