@@ -120,6 +120,13 @@
 #define ASYNCIO_GENERIC 1
 #endif
 
+/* Without a heap these flags are 0, and what asks for them goes away. */
+#if ASYNCIO_HOSTED || defined(ASYNCIO_MALLOC)
+#define ASYNCIO__HAS_HEAP 1
+#else
+#define ASYNCIO__HAS_HEAP 0
+#endif
+
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define ASYNCIO__LIKELY(x) __builtin_expect(!!(x), 1)
 #define ASYNCIO__UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -225,7 +232,7 @@ struct asyncio_coro {
     uint8_t flags; /* ASYNCIO__FRAME_* */
 };
 
-#define ASYNCIO__FRAME_HEAP 1u      /* the library allocated it and frees it */
+#define ASYNCIO__FRAME_HEAP (ASYNCIO__HAS_HEAP * 1u)      /* the library allocated it and frees it */
 #define ASYNCIO__FRAME_ROOM 2u      /* a Task stands in front of it */
 #define ASYNCIO__FRAME_RETURNING 4u /* a return or an error is on its way out */
 #define ASYNCIO__FRAME_FUTURE 8u    /* the head of an asyncio__waiter that has begun already */
@@ -272,7 +279,7 @@ struct asyncio_future {
 #define ASYNCIO__CANCELLED 2u
 #define ASYNCIO__UNREAD 4u       /* an error that nobody has looked at */
 #define ASYNCIO__TASK 8u         /* it is the head of a Task */
-#define ASYNCIO__HEAP 16u        /* the library allocated it and frees it */
+#define ASYNCIO__HEAP (ASYNCIO__HAS_HEAP * 16u)        /* the library allocated it and frees it */
 #define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting; done: somebody was given its message */
 #define ASYNCIO__MESSAGE 64u     /* that cancel()'s message lies in the wait's slot; done: it came at the very end */
 #define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
@@ -369,7 +376,7 @@ struct asyncio_handle {
 #endif
 };
 
-#define ASYNCIO__HANDLE_HEAP 1u
+#define ASYNCIO__HANDLE_HEAP (ASYNCIO__HAS_HEAP * 1u)
 #define ASYNCIO__HANDLE_QUEUED 2u /* in the ready list */
 #define ASYNCIO__HANDLE_LISTED 4u /* in a Future's list, or armed as a timer */
 #define ASYNCIO__HANDLE_CANCELLED 8u

@@ -24,10 +24,12 @@ static floor_future floor_ball[2];
 
 static inline void floor_settle(floor_future *future, uint32_t value)
 {
+    floor_task *waiter = future->waiter;
     future->value = value;
     future->done = 1;
-    if (future->waiter != NULL)
-        floor_push(future->waiter);
+    future->waiter = NULL;
+    if (waiter != NULL)
+        floor_push(waiter);
 }
 
 typedef struct floor_player {
@@ -50,6 +52,7 @@ static void floor_play(floor_task *task)
                 floor_ball[me].waiter = task;
                 return;
             }
+            /* fall through */
         case 1:
             BENCH_KEEP(floor_ball[me].value);
         }
