@@ -740,52 +740,52 @@ ASYNCIO__HOT uint32_t asyncio__task_number(void)
 }
 #endif
 
-ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, asyncio_task_options options)
+ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, const asyncio_task_options *options)
 {
     asyncio_future *future = &task->future;
     asyncio_coro *root = asyncio__root_of(task);
     unsigned flags = ASYNCIO__TASK | (root->flags & ASYNCIO__FRAME_HEAP ? ASYNCIO__HEAP : 0u);
 #if ASYNCIO_CONTEXTS
-    if (ASYNCIO__UNLIKELY(options.context != NULL))
-        task->context = asyncio__variables_hold((asyncio__variables *)(void *)options.context);
+    if (ASYNCIO__UNLIKELY(options->context != NULL))
+        task->context = asyncio__variables_hold((asyncio__variables *)(void *)options->context);
     else
         task->context = asyncio__context_capture(asyncio__core_of(loop));
 #endif
 #if ASYNCIO_NAMES
-    if (options.name != NULL) {
-        task->name.text = options.name;
+    if (options->name != NULL) {
+        task->name.text = options->name;
         flags |= ASYNCIO__NAMED;
     } else {
         task->name.number = (uintptr_t)asyncio__task_number();
     }
 #endif
-    if (options.into != NULL)
-        *options.into = task;
+    if (options->into != NULL)
+        *options->into = task;
     root->awaiter = root;
     future->loop = loop;
     future->waiters = NULL;
     future->value = 0;
     future->err = 0; /* of no use before the end, but so all four are one store */
     future->flags = (uint16_t)flags;
-    future->holds = options.into != NULL ? 2 : 1; /* the loop's is one */
+    future->holds = options->into != NULL ? 2 : 1; /* the loop's is one */
     future->cancelling = 0;
 }
 
-/* asyncio_task_new's work. The options come by value: where this is inlined, they never are in memory. */
-ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, asyncio_task_options options)
+/* asyncio_task_new's work. Where this is inlined, the options never are in memory: their address goes nowhere else. */
+ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
     asyncio__core *core = asyncio__core_of(loop);
     asyncio_coro *coro = asyncio__coro_of(root);
     asyncio_task *task;
     if (ASYNCIO__UNLIKELY(root == NULL || coro->awaiter != NULL ||
                           !(coro->flags & ASYNCIO__FRAME_ROOM)))
-        return asyncio__task_refused(loop, root, options.into);
+        return asyncio__task_refused(loop, root, options->into);
     task = asyncio__task_of(coro);
     asyncio__task_fill(task, loop, options);
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_add(&core->tasks, task);
 #endif
-    if (ASYNCIO__UNLIKELY(options.eager_start > 0 && core->running))
+    if (ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running))
         return asyncio__step_now(task);
     task->wait.node.wait = &asyncio__ready_wait;
     asyncio__ready_push(core, &task->wait.node);
@@ -809,7 +809,7 @@ static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const
 {
     if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->closed)) /* a running one never is */
         return asyncio__task_refused(loop, root, options->into);
-    return asyncio__task_start(loop, root, *options);
+    return asyncio__task_start(loop, root, options);
 }
 
 /* asyncio_eager_task_factory - for set_task_factory: every task starts at once, unless .eager_start is -1. Returns what
@@ -856,11 +856,11 @@ ASYNCIO__NOINLINE int asyncio__create_otherwise(asyncio_root *root, const char *
     options.into = into;
     return asyncio_loop_create_task(NULL, root, &options);
 }
-ASYNCIO__HOT int asyncio__create_task(asyncio_root *root, asyncio_task_options options)
+ASYNCIO__HOT int asyncio__create_task(asyncio_root *root, const asyncio_task_options *options)
 {
     asyncio_loop *loop = asyncio__running_loop;
     if (ASYNCIO__UNLIKELY(loop == NULL || asyncio__core_of(loop)->factory != NULL))
-        return asyncio__create_otherwise(root, options.name, options.context, options.eager_start, options.into);
+        return asyncio__create_otherwise(root, options->name, options->context, options->eager_start, options->into);
     return asyncio__task_start(loop, root, options);
 }
 

@@ -560,7 +560,7 @@ ASYNCIO__HOT void asyncio__check_storage(void *storage)
         asyncio_task_options asyncio__options;                                                                         \
         asyncio__no_options(&asyncio__options);                                                                        \
         ASYNCIO__SET(asyncio__options, __VA_ARGS__)                                                                    \
-        asyncio__create_task(ASYNCIO__FIRST(__VA_ARGS__), asyncio__options);                                           \
+        asyncio__create_task(ASYNCIO__FIRST(__VA_ARGS__), &asyncio__options);                                          \
     })
 
 /*
