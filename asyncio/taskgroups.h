@@ -78,7 +78,7 @@ struct asyncio_taskgroup_child {
     asyncio_taskgroup_child *next, *prev;
     asyncio_taskgroup *group;
     asyncio_task *task;
-    asyncio_handle handle;
+    asyncio_awaited_by link; /* its done callback, on the parent's behalf */
     asyncio_value detail;
     int err;
     bool heap;
@@ -141,7 +141,7 @@ static inline void asyncio__group_unlink(asyncio_taskgroup_child **head, asyncio
 static inline void asyncio__group_leftover(asyncio_loop *loop, asyncio__leftover *leftover)
 {
     asyncio_taskgroup_child *child = (asyncio_taskgroup_child *)(void *)leftover;
-    asyncio_handle_cancel(&child->handle); /* it runs: its block was left by goto */
+    asyncio_handle_cancel(&child->link.handle); /* it runs: its block was left by goto */
     if (child->err != 0)
         asyncio_task_release(child->task);
     asyncio__core_of(loop)->free(child);
@@ -382,7 +382,8 @@ static inline int asyncio__group_start(asyncio_taskgroup *group, asyncio_root *r
         return err;
     }
     asyncio__group_link(&group->children, child);
-    (void)asyncio_task_add_done_callback(child->task, &child->handle, asyncio__group_child_done, child);
+    (void)asyncio_task_add_done_callback(child->task, &child->link.handle, asyncio__group_child_done, child);
+    asyncio__awaited_by(&child->link, &group->parent->future);
     asyncio_task_release(child->task);
     return 0;
 }

@@ -1,8 +1,7 @@
 /* The call graph, after CPython's test_graph.py and Task.get_stack's tests.
  *
- * Left out: arguments of a wrong type (the compiler's), generators, Python frames below the current task (there is no
- * C stack to walk), and graphs of gather, wait, shield and TaskGroup, which those chapters' handles make by
- * asyncio_awaited_by as test_build_graph_behind_callbacks does here. */
+ * Left out: arguments of a wrong type (the compiler's); test_stack_async_gen, for there are no asynchronous generators;
+ * plain functions above a coroutine (there is no C stack to walk). */
 #include <stddef.h>
 static inline void *limited_malloc(size_t size);
 #define ASYNCIO_MALLOC(size) limited_malloc(size)
@@ -165,7 +164,7 @@ ASYNC(chain, asyncio_call_graph_node nodes[4]; bool full;)
     asyncio_task_release(second);
     ASYNC_END;
 }
-TEST(test_stack_tgroup)
+TEST(test_chain_and_limits)
 {
     open_loop();
     CHECK_EQ(run(ASYNC_NEW(chain)), 0);
@@ -222,6 +221,223 @@ TEST(test_the_current_task)
     close_loop();
 }
 
+/* ---- CPython's cases: who waits behind what ---- */
+
+/* What asks, some iterations later, so that everybody waits by then. Its graph is compared with `want`. */
+static const char *want;
+ASYNC(asks_deep)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    CHECK_STR(graph(NULL, &self->coro, ASYNCIO_ALL_FRAMES), want);
+    log_add("asked");
+    ASYNC_END;
+}
+ASYNC(c1, struct asks_deep below; asyncio_timeout limit;)
+{
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->limit, asyncio_timeout(1))
+    {
+        ASYNC_AWAIT(asyncio_sleep(0));
+        ASYNC_AWAIT(ASYNC_IN(&self->below, asks_deep));
+    }
+    ASYNC_END;
+}
+ASYNC(c2, int i;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++)
+        ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_END;
+}
+static int run_named(asyncio_root *root)
+{
+    asyncio_task_options options = {"main", NULL, 0, NULL};
+    asyncio_task *task;
+    int err;
+    options.into = &task;
+    open_loop();
+    CHECK_EQ(asyncio_loop_create_task(&loop, root, &options), 0);
+    err = asyncio_run_until_future(&loop, &task->future, NULL);
+    asyncio_task_release(task);
+    close_loop();
+    return err;
+}
+
+#define ASKED "  + Call stack:\n  |   F, L, in async asks_deep()\n  |   F, L, in async c1()\n  + Awaited by:\n"
+
+/* main's first, for its edge is made when the child is; then the children that await it */
+ASYNC(group_main, asyncio_taskgroup group; asyncio_task *child;)
+{
+    ASYNC_BEGIN;
+    want = "* Task(name='c2_root')\n" ASKED
+           "    * Task(name='main')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async group_main()\n"
+           "    * Task(name='sub_main_1')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async joins()\n"
+           "      + Awaited by:\n"
+           "        * Task(name='main') (see above)\n"
+           "    * Task(name='sub_main_2')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async joins()\n"
+           "      + Awaited by:\n"
+           "        * Task(name='main') (see above)\n";
+    ASYNC_WITH(&self->group, asyncio_taskgroup())
+    {
+        asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(c1), .name = "c2_root", .into = &self->child);
+        asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(joins, .task = self->child), .name = "sub_main_1");
+        asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(joins, .task = self->child), .name = "sub_main_2");
+    }
+    CHECK_STR(graph(&self->child->future, NULL, 0), "* Task(name='c2_root')\n");
+    asyncio_task_release(self->child);
+    ASYNC_END;
+}
+TEST(test_stack_tgroup)
+{
+    CHECK_EQ(run_named(ASYNC_NEW(group_main)), 0);
+    CHECK_LOG("asked");
+}
+
+/* The parent is behind its children also while it waits for something else, or for nothing. */
+ASYNC(group_body, asyncio_taskgroup group; asyncio_taskgroup_child records[1]; asyncio_task *child; struct inner_task at;)
+{
+    ASYNC_BEGIN;
+    asyncio_future_init(&gate, NULL);
+    ASYNC_WITH(&self->group, asyncio_taskgroup_in(self->records, 1))
+    {
+        asyncio_taskgroup_create_task(&self->group, ASYNC_AT(&self->at, inner), .name = "child", .into = &self->child);
+        CHECK_STR(graph(&self->child->future, NULL, 0), "* Task(name='child')\n"
+                                                        "  + Awaited by:\n"
+                                                        "    * Task(name='main')\n");
+        ASYNC_AWAIT(asyncio_sleep(1));
+        CHECK_STR(graph(&gate, NULL, 0), "* Future()\n"
+                                         "  + Awaited by:\n"
+                                         "    * Task(name='child')\n"
+                                         "      + Awaited by:\n"
+                                         "        * Task(name='main')\n");
+        ASYNC_RAISE(E1);
+    }
+    ASYNC_FINALLY;
+    CHECK_STR(graph(&self->child->future, NULL, 0), "* Task(name='child')\n");
+    asyncio_task_release(self->child);
+    ASYNC_END;
+}
+TEST(test_stack_tgroup_in_its_body) { CHECK_EQ(run_named(ASYNC_NEW(group_body)), ASYNCIO_EGROUP); }
+
+ASYNC(gather_main, asyncio_gather all; asyncio_child children[2];)
+{
+    ASYNC_BEGIN;
+    want = "* Task(name='asks')\n" ASKED
+           "    * Task(name='main')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async asyncio_gather()\n"
+           "      |   F, L, in async gather_main()\n";
+    asyncio_create_task(ASYNC_NEW(c1), .name = "asks", .into = &first);
+    ASYNC_AWAIT(asyncio_gather(&self->all, self->children, first, ASYNC_NEW(c2)));
+    asyncio_task_release(first);
+    ASYNC_END;
+}
+TEST(test_stack_gather)
+{
+    CHECK_EQ(run_named(ASYNC_NEW(gather_main)), 0);
+    CHECK_LOG("asked");
+}
+
+ASYNC(shield_main, asyncio_shield shield;)
+{
+    ASYNC_BEGIN;
+    want = "* Task(name='asks')\n" ASKED
+           "    * Task(name='main')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async asyncio_shield()\n"
+           "      |   F, L, in async shield_main()\n";
+    asyncio_create_task(ASYNC_NEW(c1), .name = "asks", .into = &first);
+    ASYNC_AWAIT(asyncio_shield(&self->shield, first));
+    asyncio_task_release(first);
+    ASYNC_END;
+}
+TEST(test_stack_shield) /* and test_stack_timeout: c1 has one */
+{
+    CHECK_EQ(run_named(ASYNC_NEW(shield_main)), 0);
+    CHECK_LOG("asked");
+}
+
+ASYNC(wait_main, asyncio_waiting waiting; asyncio_child children[2];)
+{
+    ASYNC_BEGIN;
+    want = "* Task(name='asks')\n" ASKED
+           "    * Task(name='main')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async asyncio_wait()\n"
+           "      |   F, L, in async wait_main()\n";
+    asyncio_create_task(ASYNC_NEW(c1), .name = "asks", .into = &first);
+    asyncio_child_set(&self->children[0], first);
+    asyncio_child_set(&self->children[1], ASYNC_NEW(c2));
+    ASYNC_AWAIT(asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED));
+    asyncio_child_release(&self->children[0]);
+    asyncio_child_release(&self->children[1]);
+    asyncio_task_release(first);
+    ASYNC_END;
+}
+TEST(test_stack_wait)
+{
+    CHECK_EQ(run_named(ASYNC_NEW(wait_main)), 0);
+    CHECK_LOG("asked");
+}
+
+ASYNC(task_main, struct joins c2;)
+{
+    ASYNC_BEGIN;
+    want = "* Task(name='there there')\n" ASKED
+           "    * Task(name='main')\n"
+           "      + Call stack:\n"
+           "      |   F, L, in async joins()\n"
+           "      |   F, L, in async task_main()\n";
+    asyncio_create_task(ASYNC_NEW(c1), .name = "there there", .into = &first);
+    ASYNC_AWAIT(ASYNC_IN(&self->c2, joins, .task = first));
+    asyncio_task_release(first);
+    ASYNC_END;
+}
+TEST(test_stack_task)
+{
+    CHECK_EQ(run_named(ASYNC_NEW(task_main)), 0);
+    CHECK_LOG("asked");
+}
+
+/* Behind a Future that is not the current task: both that await it, and the group behind them. */
+ASYNC(future_main, asyncio_taskgroup group; int i;)
+{
+    ASYNC_BEGIN;
+    asyncio_future_init(&gate, NULL);
+    ASYNC_WITH(&self->group, asyncio_taskgroup())
+    {
+        asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(outer), .name = "task A");
+        asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(inner), .name = "task B");
+        for (self->i = 0; self->i < 5; self->i++)
+            ASYNC_AWAIT(asyncio_sleep(0));
+        CHECK_STR(graph(&gate, NULL, ASYNCIO_ALL_FRAMES), "* Future()\n"
+                                                          "  + Awaited by:\n"
+                                                          "    * Task(name='task A')\n"
+                                                          "      + Call stack:\n"
+                                                          "      |   F, L, in async inner()\n"
+                                                          "      |   F, L, in async outer()\n"
+                                                          "      + Awaited by:\n"
+                                                          "        * Task(name='main')\n"
+                                                          "          + Call stack:\n"
+                                                          "          |   F, L, in async future_main()\n"
+                                                          "    * Task(name='task B')\n"
+                                                          "      + Call stack:\n"
+                                                          "      |   F, L, in async inner()\n"
+                                                          "      + Awaited by:\n"
+                                                          "        * Task(name='main') (see above)\n");
+        asyncio_future_set_result(&gate, 0);
+    }
+    ASYNC_END;
+}
+TEST(test_stack_future) { CHECK_EQ(run_named(ASYNC_NEW(future_main)), 0); }
+
 /* ---- Links ---- */
 
 static void ignore_done(asyncio_future *future, void *arg) { (void)future, (void)arg; }
@@ -264,14 +480,7 @@ ASYNC(behind_callbacks, asyncio_awaited_by child; asyncio_awaited_by link; async
 }
 TEST(test_build_graph_behind_callbacks)
 {
-    asyncio_task_options options = {"main", NULL, 0, NULL};
-    asyncio_task *task;
-    options.into = &task;
-    open_loop();
-    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(behind_callbacks), &options), 0);
-    CHECK_EQ(asyncio_run_until_future(&loop, &task->future, NULL), 0);
-    asyncio_task_release(task);
-    close_loop();
+    CHECK_EQ(run_named(ASYNC_NEW(behind_callbacks)), 0);
 }
 
 /* ---- Circles, depth, memory ---- */
@@ -420,15 +629,8 @@ ASYNC(stacks, asyncio_frame_info infos[3]; asyncio_task *task;)
 }
 TEST(test_task_get_stack)
 {
-    asyncio_task_options options = {"main", NULL, 0, NULL};
-    asyncio_task *task;
-    options.into = &task;
     frames = (struct deep *)malloc(FRAMES * sizeof *frames);
-    open_loop();
-    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(stacks), &options), 0);
-    CHECK_EQ(asyncio_run_until_future(&loop, &task->future, NULL), 0);
-    asyncio_task_release(task);
-    close_loop();
+    CHECK_EQ(run_named(ASYNC_NEW(stacks)), 0);
     free(frames);
 }
 
@@ -506,21 +708,21 @@ ASYNC(all, int i; int kept; FILE *file;)
 }
 TEST(test_on_signal)
 {
-    asyncio_task_options options = {"main", NULL, 0, NULL};
-    asyncio_task *task;
-    options.into = &task;
-    open_loop();
-    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(all), &options), 0);
-    CHECK_EQ(asyncio_run_until_future(&loop, &task->future, NULL), 0);
-    asyncio_task_release(task);
-    close_loop();
+    CHECK_EQ(run_named(ASYNC_NEW(all)), 0);
 }
 #endif
 
 int main(void)
 {
-    RUN(test_stack_tgroup);
+    RUN(test_chain_and_limits);
     RUN(test_the_current_task);
+    RUN(test_stack_tgroup);
+    RUN(test_stack_tgroup_in_its_body);
+    RUN(test_stack_gather);
+    RUN(test_stack_shield);
+    RUN(test_stack_wait);
+    RUN(test_stack_task);
+    RUN(test_stack_future);
     RUN(test_build_graph_behind_callbacks);
     RUN(test_circles);
     RUN(test_deep_graph);
