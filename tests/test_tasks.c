@@ -75,21 +75,50 @@ TEST(test_task_basics)
     close_loop();
 }
 
-ASYNC(step_result, asyncio_future future; int got;)
+/* One that has its result already, and one that gets it later. */
+TEST(test_step_result_future)
+{
+    static struct waits_future_task storage;
+    asyncio_future future;
+    asyncio_value value = 0;
+    int late;
+    for (late = 0; late < 2; late++) {
+        open_loop();
+        asyncio_future_init(&future, &loop);
+        if (!late)
+            CHECK_EQ(asyncio_future_set_result(&future, 3), 0);
+        START(&storage, waits_future, .future = &future);
+        step(1);
+        CHECK_EQ(asyncio_task_done(ASYNC_TASK(&storage)), !late);
+        CHECK_EQ(future.waiters != NULL, late);
+        if (late)
+            CHECK_EQ(asyncio_future_set_result(&future, 3), 0);
+        step(late);
+        CHECK_EQ(asyncio_task_result(ASYNC_TASK(&storage), &value), 0);
+        CHECK_EQ(value, 3);
+        CHECK_LOG(late ? "2 got" : "1 got");
+        close_loop();
+    }
+}
+
+ASYNC(sleeps_twice, int got;)
 {
     ASYNC_BEGIN;
-    asyncio_future_init(&self->future, NULL);
-    asyncio_future_set_result(&self->future, 3);
-    ASYNC_AWAIT_INTO(self->got, &self->future);
-    ASYNC_RETURN(self->got + 1);
+    ASYNC_AWAIT(asyncio_sleep(0.05));
+    ASYNC_AWAIT_INTO(self->got, asyncio_sleep(0.05, 42));
+    ASYNC_RETURN(self->got);
     ASYNC_END;
 }
 
-TEST(test_step_result_future)
+TEST(test_sleep)
 {
+    static struct sleeps_twice_task storage;
     asyncio_value value = 0;
-    CHECK_EQ(RUN_CORO(&value, step_result), 0);
-    CHECK_EQ(value, 4);
+    open_loop();
+    CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_AT(&storage, sleeps_twice), &value), 0);
+    CHECK_EQ(value, 42);
+    CHECK_EQ(asyncio_loop_time(&loop), 2 * ASYNCIO_SECONDS(0.05));
+    close_loop();
 }
 
 TEST(test_task_awaits_a_task)
@@ -217,7 +246,6 @@ TEST(test_cancel)
 {
     static struct worker_task storage;
     asyncio_task *task = ASYNC_TASK(&storage);
-    asyncio_time when;
     open_loop();
     START(&storage, worker, .seconds = 10, .value = 12);
     step(1);
@@ -230,25 +258,64 @@ TEST(test_cancel)
     CHECK_EQ(asyncio_task_exception(task), ASYNCIO_ECANCELLED);
     CHECK(!asyncio_task_cancel(task, NULL));
     CHECK_EQ(asyncio_loop_time(&loop), 0);
-    CHECK(!asyncio_loop_next_deadline(&loop, &when)); /* test_sleep_cancel: its timer is gone */
+    close_loop();
+}
+
+TEST(test_sleep_cancel)
+{
+    static struct worker_task storage;
+    asyncio_time when = 0;
+    open_loop();
+    START(&storage, worker, .seconds = 10);
+    step(1);
+    CHECK(asyncio_loop_next_deadline(&loop, &when));
+    CHECK_EQ(when, ASYNCIO_SECONDS(10));
+    CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), NULL));
+    step(1);
+    CHECK(!asyncio_loop_next_deadline(&loop, &when)); /* its timer is gone */
+    close_loop();
+}
+
+static void cancel_soon(void *arg) { CHECK(asyncio_task_cancel((asyncio_task *)arg, "msg")); }
+
+TEST(test_task_cancel_sleeping_task)
+{
+    static struct worker_task sleeper;
+    static struct waits_task_task waiting;
+    asyncio_handle timer;
+    asyncio_time when;
+    open_loop();
+    START(&sleeper, worker, .seconds = 5000);
+    START(&waiting, waits_task, .task = ASYNC_TASK(&sleeper));
+    CHECK_EQ(asyncio_call_later_ticks(&loop, &timer, ASYNCIO_SECONDS(1) / 10, cancel_soon, ASYNC_TASK(&sleeper)), 0);
+    step(4);
+    CHECK_LOG("4 woken");
+    CHECK_EQ(waiting.frame.err, ASYNCIO_ECANCELLED);
+    CHECK_EQ(asyncio_loop_time(&loop), ASYNCIO_SECONDS(1) / 10); /* not 5000 seconds later */
+    CHECK(!asyncio_loop_next_deadline(&loop, &when));
     close_loop();
 }
 
 TEST(test_cancel_with_message_then_future_result)
 {
+    static const char *const messages[] = {NULL, "my message"};
     static struct worker_task storage;
     static struct waits_task_task waiting;
-    open_loop();
-    START(&storage, worker, .seconds = 10);
-    START(&waiting, waits_task, .task = ASYNC_TASK(&storage));
-    step(1);
-    CHECK(asyncio_future_cancel(asyncio_task_future(ASYNC_TASK(&storage)), "my message"));
-    step(2);
-    CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "my message");
-    CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&waiting)), "my message");
-    CHECK_EQ(asyncio_task_cancelling(ASYNC_TASK(&waiting)), 0); /* nobody asked this one to stop */
-    CHECK(asyncio_task_cancelled(ASYNC_TASK(&waiting)));
-    close_loop();
+    int i;
+    for (i = 0; i < 2; i++) {
+        open_loop();
+        START(&storage, worker, .seconds = 10);
+        START(&waiting, waits_task, .task = ASYNC_TASK(&storage));
+        step(1);
+        CHECK(asyncio_future_cancel(asyncio_task_future(ASYNC_TASK(&storage)), messages[i]));
+        step(2);
+        CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), messages[i]);
+        CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&waiting)), messages[i]);
+        CHECK_EQ(asyncio_task_cancelling(ASYNC_TASK(&waiting)), 0); /* nobody asked this one to stop */
+        CHECK(asyncio_task_cancelled(ASYNC_TASK(&waiting)));
+        CHECK_LOG("3 woken");
+        close_loop();
+    }
 }
 
 ASYNC(says_where, int awaits;)
@@ -367,10 +434,14 @@ TEST(test_cancel_twice)
     close_loop();
 }
 
-ASYNC(wraps_cancel, int err; const char *message;)
+/* Turns the cancellation of what it awaits into an error of its own. */
+ASYNC(wraps_cancel, struct worker_task inner; asyncio_handle handle; int err; const char *message;)
 {
     ASYNC_BEGIN;
-    ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(1));
+    asyncio_create_task(ASYNC_AT(&self->inner, worker, .seconds = 10));
+    ASYNC_AWAIT(asyncio_sleep(0));
+    CHECK_EQ(asyncio_call_soon(&loop, &self->handle, cancel_soon, ASYNC_TASK(&self->inner)), 0);
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, ASYNC_TASK(&self->inner));
     log_add(self->message);
     ASYNC_RAISE(E1);
     ASYNC_END;
@@ -381,12 +452,11 @@ TEST(test_cancellation_exception_context)
     static struct wraps_cancel_task storage;
     open_loop();
     START(&storage, wraps_cancel, .err = 0);
-    step(1);
-    CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "my message"));
-    step(1);
+    step(5);
     CHECK(!asyncio_task_cancelled(ASYNC_TASK(&storage)));
     CHECK_EQ(asyncio_task_exception(ASYNC_TASK(&storage)), E1);
-    CHECK_LOG("my message");
+    CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage.frame.inner)), "msg");
+    CHECK_LOG("msg");
     close_loop();
 }
 
@@ -409,6 +479,7 @@ TEST(test_cancel_yield)
     step(1);
     CHECK(asyncio_task_cancelled(ASYNC_TASK(&storage)));
     CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "y");
+    CHECK(!asyncio_task_cancel(ASYNC_TASK(&storage), "z"));
     close_loop();
 }
 
@@ -422,6 +493,7 @@ TEST(test_cancel_inner_future)
     step(1);
     CHECK(asyncio_future_cancel(&future, "inner"));
     step(1);
+    CHECK(asyncio_future_cancelled(&future));
     CHECK(asyncio_task_cancelled(ASYNC_TASK(&storage)));
     CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "inner");
     CHECK_EQ(asyncio_task_cancelling(ASYNC_TASK(&storage)), 0);
@@ -439,6 +511,7 @@ TEST(test_cancel_both_task_and_inner_future)
     CHECK(asyncio_future_cancel(&future, "inner"));
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "outer"));
     step(1);
+    CHECK(asyncio_future_cancelled(&future));
     CHECK(asyncio_task_cancelled(ASYNC_TASK(&storage)));
     CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "inner");
     close_loop();
@@ -548,6 +621,7 @@ TEST(test_cancel_current_task)
     step(2);
     CHECK(asyncio_task_cancelled(ASYNC_TASK(&storage)));
     CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "self");
+    CHECK(!asyncio_task_cancel(ASYNC_TASK(&storage), NULL));
     CHECK_LOG("passed");
     close_loop();
 }
@@ -566,6 +640,7 @@ TEST(test_cancel_at_end)
         CHECK_EQ(value, 0); /* a result is dropped; an error wins */
         if (then != THEN_RAISE)
             CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "self");
+        CHECK(!asyncio_task_cancel(ASYNC_TASK(&storage), NULL));
         CHECK_LOG("passed");
         close_loop();
     }
@@ -581,8 +656,38 @@ ASYNC(in_the_middle, struct worker_task child; asyncio_task *task; int err;)
     ASYNC_END;
 }
 
-/* cancel() goes down to what is waited for at the bottom; the error comes up one task an iteration. */
+/* A task cancels itself and then awaits one that waits: the request goes on to it, and to what it waits for. */
+ASYNC(cancels_and_awaits, asyncio_future *future; struct waits_future_task nested;)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_AT(&self->nested, waits_future, .future = self->future));
+    ASYNC_AWAIT(asyncio_sleep(0));
+    CHECK(asyncio_task_cancel(asyncio_current_task(), "down"));
+    CHECK(!asyncio_future_done(self->future));
+    ASYNC_AWAIT(ASYNC_TASK(&self->nested));
+    log_add("NOT REACHED");
+    ASYNC_END;
+}
+
 TEST(test_cancel_awaited_task)
+{
+    static struct cancels_and_awaits_task storage;
+    asyncio_future future;
+    open_loop();
+    asyncio_future_init(&future, &loop);
+    START(&storage, cancels_and_awaits, .future = &future);
+    step(2);
+    CHECK(asyncio_future_cancelled(&future));
+    step(2);
+    CHECK(asyncio_task_cancelled(ASYNC_TASK(&storage.frame.nested)));
+    CHECK(asyncio_task_cancelled(ASYNC_TASK(&storage)));
+    CHECK_STR(asyncio_task_cancel_message(ASYNC_TASK(&storage)), "down");
+    CHECK_LOG("");
+    close_loop();
+}
+
+/* cancel() goes down to what is waited for at the bottom; the error comes up one task an iteration. */
+TEST(test_cancel_goes_to_the_bottom)
 {
     static struct in_the_middle_task middle;
     static struct waits_task_task outer;
@@ -1123,19 +1228,31 @@ TEST(test_log_destroyed_pending_task)
 }
 #endif
 
+ASYNC(stops_at_two, int x;)
+{
+    ASYNC_BEGIN;
+    while (self->x < 10) {
+        ASYNC_AWAIT(asyncio_sleep(0.1));
+        if (++self->x == 2)
+            asyncio_loop_stop(&loop);
+    }
+    ASYNC_END;
+}
+
 TEST(test_stop_while_run_in_complete)
 {
-    static struct worker_task storage;
+    static struct stops_at_two_task storage;
     asyncio_task *task = ASYNC_TASK(&storage);
-    asyncio_handle handle;
     open_loop();
-    START(&storage, worker, .seconds = 10);
+    START(&storage, stops_at_two, .x = 0);
     asyncio_future_hold(asyncio_task_future(task));
-    (void)asyncio_call_later(&loop, &handle, 1, (asyncio_callback)NULL, NULL);
-    asyncio_handle_cancel(&handle);
     asyncio_loop_stop(&loop);
+    CHECK_EQ(asyncio_run_until_future(&loop, asyncio_task_future(task), NULL), ASYNCIO_ESTOPPED); /* before it ran */
+    CHECK_EQ(storage.frame.x, 0);
     CHECK_EQ(asyncio_run_until_future(&loop, asyncio_task_future(task), NULL), ASYNCIO_ESTOPPED);
     CHECK(!asyncio_task_done(task));
+    CHECK_EQ(storage.frame.x, 2);
+    CHECK_EQ(asyncio_loop_time(&loop), 2 * ASYNCIO_SECONDS(0.1));
     CHECK(asyncio_task_cancel(task, NULL));
     CHECK_EQ(asyncio_run_until_future(&loop, asyncio_task_future(task), NULL), ASYNCIO_ECANCELLED);
     CHECK(asyncio_task_cancelled(task));
@@ -1531,6 +1648,7 @@ int main(void)
 #endif
     RUN(test_task_basics);
     RUN(test_step_result_future);
+    RUN(test_sleep);
     RUN(test_task_awaits_a_task);
     RUN(test_other_loop_future);
     RUN(test_task_awaits_on_itself);
@@ -1541,6 +1659,8 @@ int main(void)
 #endif
 #endif
     RUN(test_cancel);
+    RUN(test_sleep_cancel);
+    RUN(test_task_cancel_sleeping_task);
     RUN(test_cancel_with_message_then_future_result);
     RUN(test_cancel_with_message_before_starting_task);
     RUN(test_cancel_before_starting_twice);
@@ -1557,6 +1677,7 @@ int main(void)
     RUN(test_cancel_current_task);
     RUN(test_cancel_at_end);
     RUN(test_cancel_awaited_task);
+    RUN(test_cancel_goes_to_the_bottom);
     RUN(test_awaited_task_cancelled_by_somebody_else);
     RUN(test_cancel_and_cleanup_that_waits);
     RUN(test_yield_future_passes_cancel);
