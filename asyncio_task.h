@@ -248,11 +248,45 @@ ASYNCIO__HOT void asyncio__wake(asyncio_task *task, int err, asyncio_value value
     asyncio__make_ready(task, err);
 }
 
+/* A cancelled Task gives its message to who reads it first, and who is woken reads it when its turn comes. Until then
+ * the word for what the await gave holds the Task. */
+ASYNCIO__NOINLINE void asyncio__step_task(asyncio_task *task, int err);
+static inline void asyncio__message_run(asyncio__node *node)
+{
+    asyncio_task *task = asyncio__node_task(node);
+    asyncio_coro *coro = asyncio__root_of(task)->awaiter;
+    asyncio_future *future = (asyncio_future *)coro->value;
+    coro->value = asyncio__future_detail(future);
+    asyncio__future_unhold(future);
+    asyncio__step_task(task, ASYNCIO_ECANCELLED);
+}
+static inline void asyncio__message_detach(asyncio_task *task)
+{
+    asyncio__ready_detach(task);
+    asyncio__future_unhold((asyncio_future *)asyncio__root_of(task)->awaiter->value);
+}
+static const asyncio__wait asyncio__message_wait = {asyncio__message_run, NULL, asyncio__message_detach,
+                                                    asyncio__ready_cancel, "ready", false};
+
+ASYNCIO__COLD void asyncio__woken_by_cancel(asyncio_task *task, asyncio_future *future)
+{
+    if ((future->flags & ASYNCIO__TASK) && future->value != 0) {
+        asyncio__future_hold(future);
+        asyncio__wake(task, ASYNCIO_ECANCELLED, (asyncio_value)future);
+        task->wait.node.wait = &asyncio__message_wait;
+    } else {
+        asyncio__wake(task, ASYNCIO_ECANCELLED, future->value);
+    }
+}
+
 static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *future)
 {
     asyncio_task *task = asyncio__node_task(node);
     future->flags &= (uint16_t)~ASYNCIO__UNREAD;
-    asyncio__wake(task, future->err, asyncio__future_detail(future));
+    if (ASYNCIO__UNLIKELY(future->flags & ASYNCIO__CANCELLED))
+        asyncio__woken_by_cancel(task, future);
+    else
+        asyncio__wake(task, future->err, future->value);
 }
 
 static inline void asyncio__future_detach(asyncio_task *task)
@@ -580,7 +614,7 @@ static inline int asyncio_task_cancelling(const asyncio_task *task)
 }
 static inline int asyncio_task_uncancel(asyncio_task *task)
 {
-    if (task->future.cancelling > 0 && --task->future.cancelling == 0)
+    if (task->future.cancelling > 0 && --task->future.cancelling == 0 && !(task->future.flags & ASYNCIO__DONE))
         asyncio__cancel_over(task);
     return (int)task->future.cancelling;
 }

@@ -291,6 +291,7 @@ struct asyncio_future {
 #define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
 #define ASYNCIO__STICKY 16384u   /* MUST_CANCEL stays when it is delivered */
 #define ASYNCIO__SEEN 32768u     /* came up already, while a function looks for equal ones; never set between calls */
+#define ASYNCIO__LOGS (ASYNCIO__HAS_HEAP * 8192u) /* no Task: has a callback that reports what a shield shielded */
 #define ASYNCIO__CONTEXT 4096u   /* of a Task: it keeps its context when done, until it is forgotten */
 
 /* What a context slot holds: NULL, no variable is set; a table of variables, shared by all who hold it and copied by
@@ -834,23 +835,39 @@ ASYNCIO__NOINLINE void asyncio__future_forget(asyncio_future *future)
         asyncio__core_of(future->loop)->free(future);
 }
 
+/* Nobody holds it. Who waits only to report its error does not keep it. Out of line, as that. */
+ASYNCIO__NOINLINE void asyncio__future_unheld(asyncio_future *future)
+{
+    asyncio__node *node = future->waiters;
+    if ((future->flags & ASYNCIO__LOGS) && node != NULL && node->next == NULL && node->wait->detach == NULL) {
+        asyncio_handle *handle = (asyncio_handle *)(void *)node;
+        if (handle->flags & ASYNCIO__HANDLE_LOG) {
+            future->waiters = NULL;
+            asyncio__handle_drop_context(handle);
+            asyncio__core_of(future->loop)->free(handle);
+        }
+    }
+    if (future->waiters == NULL)
+        asyncio__future_forget(future);
+}
+
 static inline void asyncio__future_unhold(asyncio_future *future)
 {
     if (future->holds == UINT16_MAX) /* counted past the end: kept for ever */
         return;
     if (future->holds > 0)
         future->holds--;
-    if (future->holds == 0 && future->waiters == NULL &&
-        (future->flags & (ASYNCIO__HEAP | ASYNCIO__LISTED | ASYNCIO__UNREAD | ASYNCIO__CONTEXT)))
-        asyncio__future_forget(future);
+    if (future->holds == 0 &&
+        (future->flags & (ASYNCIO__HEAP | ASYNCIO__LISTED | ASYNCIO__UNREAD | ASYNCIO__CONTEXT | ASYNCIO__LOGS)))
+        asyncio__future_unheld(future);
 }
 
 /* Nobody waits for it any more: if nobody holds it either, it was kept for those only. */
 static inline void asyncio__future_left(asyncio_future *future)
 {
-    if (ASYNCIO__UNLIKELY(future->holds == 0) && future->waiters == NULL &&
-        (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD | ASYNCIO__CONTEXT)))
-        asyncio__future_forget(future);
+    if (ASYNCIO__UNLIKELY(future->holds == 0) &&
+        (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD | ASYNCIO__CONTEXT | ASYNCIO__LOGS)))
+        asyncio__future_unheld(future);
 }
 
 static inline int asyncio__future_hold(asyncio_future *future)

@@ -217,7 +217,7 @@ static inline int asyncio__runner_wait(asyncio_runner *runner, asyncio_root *roo
     err = asyncio_run_until_future(runner->loop, &runner->main_task->future, value);
     asyncio__runner_uncatch(runner, caught);
     if (detail != NULL && err != 0 && asyncio_task_done(runner->main_task))
-        *detail = runner->main_task->future.value;
+        *detail = asyncio_future_detail(&runner->main_task->future);
     if (err == ASYNCIO_ECANCELLED && runner->interrupts > 0 && asyncio_task_uncancel(runner->main_task) == 0)
         err = ASYNCIO_EINTERRUPT;
     if (context == NULL)

@@ -289,7 +289,7 @@ static inline void asyncio__gather_leave(asyncio_gather *all)
         if (future == NULL)
             continue;
         asyncio_handle_cancel(&child->link.handle);
-        if (child->task && asyncio__core_of(loop)->closed) {
+        if (asyncio__core_of(loop)->closed) { /* no callback will read it any more */
             asyncio__child_drop(child, loop);
             continue;
         }
@@ -596,20 +596,25 @@ static inline void asyncio__waiting_done(asyncio_future *future, void *arg)
     asyncio__waiting_release(waiting);
 }
 
-/* Callbacks that were to run yet would only have counted. */
+/* Callbacks that were to run yet would only have counted. After a loop's close nobody is left to release children. */
 static inline void asyncio__waiting_unhook(asyncio__waiter *waiter)
 {
     asyncio_waiting *waiting = (asyncio_waiting *)(void *)waiter;
+    asyncio_loop *loop = waiter->outer.future.loop;
     size_t i;
     asyncio_handle_cancel(&waiting->timer);
     for (i = 0; i < waiting->count; i++) {
         asyncio_child *child = &waiting->children[i];
-        if (child->future == NULL || child->owner != waiting)
+        if (child->future == NULL)
             continue;
-        if (child->link.handle.flags & ASYNCIO__HANDLE_QUEUED)
-            (void)asyncio__waiting_count(waiting, child->future);
-        asyncio_handle_cancel(&child->link.handle);
-        child->owner = NULL;
+        if (child->owner == waiting) {
+            if (child->link.handle.flags & ASYNCIO__HANDLE_QUEUED)
+                (void)asyncio__waiting_count(waiting, child->future);
+            asyncio_handle_cancel(&child->link.handle);
+            child->owner = NULL;
+        }
+        if (asyncio__core_of(loop)->closed)
+            asyncio__child_drop(child, loop);
     }
 }
 
@@ -979,8 +984,11 @@ static inline void asyncio__shield_log_later(asyncio_future *future)
             return;
         }
     }
-    if (asyncio_future_add_done_callback(future, NULL, asyncio__shield_log, NULL) == 0)
+    if (asyncio_future_add_done_callback(future, NULL, asyncio__shield_log, NULL) == 0) {
         ((asyncio_handle *)(void *)future->waiters->prev)->flags |= ASYNCIO__HANDLE_LOG;
+        if (!(future->flags & ASYNCIO__TASK))
+            future->flags |= ASYNCIO__LOGS;
+    }
 }
 
 static inline void asyncio__shield_inner_done(asyncio_future *inner, void *arg)

@@ -322,10 +322,10 @@ static inline int asyncio__wait_for_late_end(asyncio_waiting_for *wait, asyncio_
     asyncio_handle_cancel(&wait->limit.handle);
     if (err == 0) {
         err = wait->future != NULL ? asyncio_future_result(wait->future, &value) : ASYNCIO_ECANCELLED;
-        if (err == ASYNCIO_ECANCELLED)
-            err = ASYNCIO_ETIMEOUT;
-        else if (err != 0)
+        if (err != 0 && wait->future != NULL)
             value = asyncio_future_detail(wait->future);
+        if (err == ASYNCIO_ECANCELLED)
+            err = ASYNCIO_ETIMEOUT, value = 0;
     } else {
         value = wait->coro.value;
     }

@@ -616,7 +616,7 @@ static bool run_program(struct name *names, const char *title)
     }
     err = asyncio_runner_run(&world.runner, new_call(&main_function, 0), &value);
     if (err == ASYNCIO_ECANCELLED)
-        value = (asyncio_value)asyncio_task_cancel_message(world.main);
+        value = asyncio_future_detail(asyncio_task_future(world.main));
     (void)asyncio_runner_close(&world.runner);
     end_world();
     say_end(err, value);

@@ -84,6 +84,14 @@ def all_tasks(loop):
     return sorted(det.plain_all_tasks(loop), key=lambda task: loop.serial[task.get_coro()])
 
 
+def reads_for_certain(callback):
+    """Whether a Future's callback is one that reads its error and does nothing else."""
+    if getattr(callback, '__qualname__', '') != 'gather.<locals>._done_callback':
+        return isinstance(getattr(callback, '__self__', None), asyncio.Task)
+    outer = dict(zip(callback.__code__.co_freevars, callback.__closure__))['outer'].cell_contents
+    return outer is None or outer.done()
+
+
 class PrioritizedByTens(int):
     def __lt__(self, other):
         return int(self / 10) < int(other / 10)
@@ -1189,9 +1197,8 @@ class Program:
         for task in filter(None, self.loop.made):
             if not task.done() and task._log_destroy_pending:
                 self.out.append(f'unfinished {self.name_of(task)}')
-        # An error on its way to a task that awaits it counts as read.
-        read = {handle._args[0] for handle in self.loop._ready
-                if handle._args and isinstance(getattr(handle._callback, '__self__', None), asyncio.Task)}
+        # An error on its way to a task that awaits it, or to a gather that is over, counts as read.
+        read = {handle._args[0] for handle in self.loop._ready if handle._args and reads_for_certain(handle._callback)}
         for name, future in [(self.name_of(task), task) for task in filter(None, self.loop.made)] + self.futures:
             if future._log_traceback and future not in read:
                 self.out.append(f'unread {name} {error_text(future._exception)}')
