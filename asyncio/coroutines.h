@@ -166,7 +166,7 @@ static inline void asyncio__raise_again(asyncio_coro *self, int err)
         self->value = 0;
 }
 
-/* ---- Blocks: what ASYNC_WITH enters and leaves; the first member of your own block's struct ---- */
+/* ---- Blocks: what ASYNC_WITH and ASYNC_FOR enter and leave; the first member of your own block's struct ---- */
 
 /* Both functions may answer "wait for me" (any status of a library primitive, or asyncio_await_coro): then `resume` is
  * called with the outcome of that wait, until it answers something else.
@@ -195,7 +195,14 @@ struct asyncio_block {
 #endif
 };
 
-enum { ASYNCIO__BLOCK_ENTER, ASYNCIO__BLOCK_OPEN, ASYNCIO__BLOCK_INSIDE, ASYNCIO__BLOCK_EXIT };
+enum {
+    ASYNCIO__BLOCK_ENTER,
+    ASYNCIO__BLOCK_OPEN,
+    ASYNCIO__BLOCK_INSIDE,
+    ASYNCIO__BLOCK_EXIT,
+    ASYNCIO__BLOCK_NEXT, /* of ASYNC_FOR, inside: it asks for the next item, */
+    ASYNCIO__BLOCK_GIVEN /* and has it */
+};
 
 /* A try block; after it, .err and .detail tell how its body ended. */
 typedef struct asyncio_try {
@@ -768,6 +775,15 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   Errors     enter's, before the body; else what exit makes of the body's; ASYNCIO_ERUNTIME for a block that was not
  *              set up
  *
+ * ASYNC_FOR(item, block, init(...)) {body} - Python's `async for`, in a block of its own: whatever way the loop ends, the
+ * block's exit runs. break ends the loop, continue goes on with the next item.
+ *
+ *   item       a pointer variable: a field, if the body awaits
+ *   block      as above, to a struct that has a member `next`, too: asyncio_status (*next)(asyncio_block *block,
+ *              asyncio_coro *self, asyncio_task *task), which gives an item, "wait for me", or NULL at the end
+ *   Suspends   if the block does, or `next`
+ *   Errors     the block's, next's and the body's
+ *
  * ASYNC_TRY(try) {body} ASYNC_EXCEPT(try) {handler} - try/except Exception over several awaits.
  *
  *   try        a pointer to an asyncio_try in the frame; in and after the handler (try)->block.err and .detail
@@ -775,7 +791,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   handle. ASYNC_TRY_ALL(try) catches ASYNCIO_ECANCELLED, too.
  *
  *   All allocate nothing and cost O(1). A block must start among the first 250 awaits of its coroutine; one further
- *   down does not compile (with ASYNCIO_DENSE 0 there is no limit). A WITH counts as three awaits, a TRY as one.
+ *   down does not compile (with ASYNCIO_DENSE 0 there is no limit). A WITH counts as three awaits, a FOR as four, a TRY as
+ * one.
  */
 #define ASYNC_WITH(...) ASYNCIO__CAT(ASYNCIO__WITH_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)
 #define ASYNCIO__WITH_1(b) ASYNCIO__WITH_INIT((b), ASYNCIO__NO_INIT)
@@ -788,6 +805,23 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
                   }))
 #define ASYNCIO__NO_INIT (void)0
 #define ASYNCIO__BLOCK asyncio__use_this_only_inside_ASYNC_WITH
+#define ASYNC_FOR(item, ...) ASYNCIO__FOR(ASYNCIO__POINT(3), item, ASYNCIO__FIRST(__VA_ARGS__), __VA_ARGS__)
+#define ASYNCIO__FOR(n, item, b, ...)                                                                                  \
+    ASYNC_WITH(__VA_ARGS__)                                                                                            \
+        for ((b)->block.phase = ASYNCIO__BLOCK_NEXT;;)                                                                 \
+            if ((b)->block.phase == ASYNCIO__BLOCK_NEXT) {                                                             \
+                ASYNCIO__SUSPEND(n, asyncio__await_status(&self->coro, ASYNCIO__CURRENT,                               \
+                                                          (b)->next(&(b)->block, &self->coro, ASYNCIO__CURRENT)))      \
+                ASYNCIO__RAISE_IF_ERR;                                                                                 \
+                if (self->coro.value == 0)                                                                             \
+                    break;                                                                                             \
+                ASYNCIO__INTO(item, self->coro.value);                                                                 \
+                (b)->block.phase = ASYNCIO__BLOCK_GIVEN;                                                               \
+            } else if ((b)->block.phase != ASYNCIO__BLOCK_GIVEN) /* the body ended by break */                         \
+                break;                                                                                                 \
+            else                                                                                                       \
+                for ((b)->block.phase = ASYNCIO__BLOCK_INSIDE; (b)->block.phase == ASYNCIO__BLOCK_INSIDE;              \
+                     (b)->block.phase = ASYNCIO__BLOCK_NEXT)
 #define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), ASYNCIO_ECANCELLED)
 #define ASYNC_TRY_ALL(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), 0)
 #define ASYNC_EXCEPT(b) if ((b)->block.err != 0)

@@ -20,11 +20,7 @@
  *
  *         for (int i = 0; i < 3; i++)
  *             asyncio_child_set(&self->children[i], ASYNC_NEW(square, .n = 3 - i));
- *         asyncio_as_completed_init(&self->each, self->children, 3);
- *         for (;;) {
- *             ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
- *             if (self->child == NULL)
- *                 break;
+ *         ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3)) {
  *             printf("%d\n", (int)self->child->value);
  *         }
  *         ASYNC_END;
@@ -37,10 +33,9 @@
  * Rules, the bad news first
  *
  *   1. The structs and the children's array are storage of yours in which the library has its links: fields, never
- *      locals. They stay where they are until the await of gather, wait, shield or cancel_and_wait is over; then no
- *      pointer into them is left. Of asyncio_gather_future, asyncio_shield_future and asyncio_as_completed_init until
- *      you close them, or until they end by themselves, as said there. What leaves an as_completed loop early and
- *      forgets asyncio_as_completed_close corrupts memory.
+ *      locals. They stay where they are until the await of gather, wait, shield or cancel_and_wait is over, or the block
+ *      of as_completed; then no pointer into them is left. Of asyncio_gather_future, asyncio_shield_outer and
+ *      asyncio_as_completed_init until you close them: to forget that before the storage goes corrupts memory.
  *   2. gather ends at the first error; the other children run on, and their errors are lost, as in Python. Cancelling
  *      who awaits a gather cancels its children. A task group (asyncio/taskgroups.h) is the easier form.
  *   3. wait, as_completed and shield cancel nobody, and wait raises nobody's error: look at each child.
@@ -707,6 +702,8 @@ static inline asyncio_coro *asyncio__wait_start(asyncio_waiting *waiting, asynci
 
 /* An iterator over children as they are done. All of it is the library's. */
 typedef struct asyncio_as_completed {
+    asyncio_block block;
+    asyncio_status (*next)(asyncio_block *block, asyncio_coro *self, asyncio_task *task);
     asyncio_loop *loop;
     asyncio_child *children;
     asyncio__node *waiters;     /* tasks in next() */
@@ -883,6 +880,20 @@ static inline void asyncio__each_expire(void *arg)
     }
 }
 
+static inline asyncio_status asyncio__each_enter(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
+{
+    (void)self, (void)task;
+    return asyncio__status(((asyncio_as_completed *)(void *)block)->err, 0);
+}
+static inline asyncio_status asyncio__each_exit(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err)
+{
+    (void)self, (void)task;
+    asyncio__each_drop((asyncio_as_completed *)(void *)block);
+    return asyncio__status(err, 0);
+}
+static const asyncio_block_type asyncio__each_block = {asyncio__each_enter, asyncio__each_exit, NULL};
+static inline asyncio_status asyncio__each_next(asyncio_block *block, asyncio_coro *self, asyncio_task *task);
+
 static inline int asyncio__each_check(asyncio_child *children, size_t count, asyncio_loop *loop)
 {
     size_t i;
@@ -902,6 +913,8 @@ static inline int asyncio__each_init(asyncio_as_completed *each, asyncio_child *
 {
     size_t i;
     asyncio__clear(each, sizeof *each);
+    each->block.type = &asyncio__each_block;
+    each->next = asyncio__each_next;
     each->loop = asyncio__running_loop;
     each->children = children;
     each->err = each->loop == NULL ? ASYNCIO_ENOLOOP : asyncio__each_check(children, count, each->loop);
@@ -931,8 +944,10 @@ static inline int asyncio__each_init(asyncio_as_completed *each, asyncio_child *
     return 0;
 }
 
-static inline asyncio_status asyncio__each_next(asyncio_task *task, asyncio_as_completed *each)
+static inline asyncio_status asyncio__each_next(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
 {
+    asyncio_as_completed *each = (asyncio_as_completed *)(void *)block;
+    (void)self;
     if (each->err != 0)
         return asyncio__status(each->err, 0);
     if (each->left == 0) {
@@ -950,9 +965,12 @@ static inline asyncio_status asyncio__each_next(asyncio_task *task, asyncio_as_c
 }
 
 /*
- * asyncio_as_completed_close(&each) - give an iterator up before its end: unhooks it from the children that still run,
- * releases all. They run on; cancel them by child->future before, if you like. Nobody may wait in next() any more.
- * Needless, and harmless, after next() gave NULL. Not to call it before the storage goes corrupts memory.
+ * asyncio_as_completed_close(&each) - give up an iterator that no block does: unhooks it from the children that still
+ * run, releases all. They run on; cancel them by child->future before, if you like. Nobody may wait in next() any more.
+ * Needless, and harmless, after next() gave NULL and after a block.
+ *
+ *   Suspends   never. Returns nothing. Cost: O(n).
+ *   Source     none: Python counts references
  */
 static inline void asyncio_as_completed_close(asyncio_as_completed *each) { asyncio__each_drop(each); }
 
@@ -1218,32 +1236,52 @@ static inline asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait
     asyncio__wait_start((waiting), (children), (n), (mode), true, (ticks))
 
 /*
- * asyncio_as_completed_init(&each, children, n), asyncio_as_completed_init(&each, children, n, seconds) - begin to
- * collect children in the order in which they are done. In a running loop.
+ * asyncio_as_completed(children, n), asyncio_as_completed(children, n, seconds) - a block that collects children in the
+ * order in which they are done, for ASYNC_FOR and ASYNC_WITH, with an asyncio_as_completed in the frame:
  *
- *   each       storage for the iterator; with the children in use until next() gave NULL, or asyncio_as_completed_close
- *   children   n of them, filled by asyncio_child_set; taken over: nothing to release. Those that were read or released
- *              are left out; of equal ones only the first counts, the others are released.
- *   seconds    for all together; left out or INFINITY (hosted): no limit. asyncio_as_completed_init_ticks: in ticks.
- *   Suspends   never
- *   Returns    0; ASYNCIO_ENOLOOP; ASYNCIO_EVALUE for a child that was never set or of another loop; a child's error if
- *              it could not be made. After an error all are released, and next() gives that error, too.
+ *     ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3)) {...}
+ *
+ *   children   n of them, filled by asyncio_child_set; in use until the block is over. Taken over: nothing to release.
+ *              Those that were read or released are left out; of equal ones only the first counts, the others are
+ *              released.
+ *   seconds    for all together; left out or INFINITY (hosted): no limit. asyncio_as_completed_ticks: in ticks.
+ *   Suspends   ASYNC_FOR while none is done that was not given yet; entering and leaving the block never do
+ *   Errors     of the block, before its body: ASYNCIO_EVALUE for a child that was never set or of another loop; a
+ *              child's error if it could not be made: then all are released. Of ASYNC_FOR: next's, below.
  *   Memory     allocates nothing. Cost: O(n), of the timeout as asyncio_call_at.
- *   Source     tasks.py:as_completed, _AsCompletedIterator
+ *   Source     tasks.py:as_completed, _AsCompletedIterator. Differs: gives a child for a Future; its error is not
+ *              raised. A loop that was left early listens no more, so its left-over callbacks take no iterations.
  *
- * asyncio_as_completed_next(&each) - for ASYNC_AWAIT_INTO(self->child, ...): the next one.
+ * Leaving it early, in any way, leaves children that still run to themselves, and gives them up.
  *
- *   Suspends   if none is done that was not given yet. Several tasks may wait; first come, first served.
+ * asyncio_as_completed_next(&each) - for ASYNC_AWAIT_INTO(self->child, ...): the next one, where ASYNC_FOR will not do:
+ *
+ *     ASYNC_WITH(&self->each, asyncio_as_completed(self->children, 3, 5.0)) {
+ *         ASYNC_CATCH_INTO(self->err, self->child, asyncio_as_completed_next(&self->each));
+ *         ...
+ *     }
+ *
+ *   Suspends   if none is done that was not given yet. Several tasks may wait, until the block is over; first come,
+ *              first served.
  *   Gives      the asyncio_child *, with .err, .value and .future; which one it is tells child - children. An error
  *              counts as read when asyncio_child_result has, or the Future was awaited.
  *              NULL after the last: then all is released. ASYNCIO_ETIMEOUT, once for each child that was not done when
- *              time was up; those stay held until the end, or close. ASYNCIO_ECANCELLED if this task was cancelled:
- *              what it waited for can be asked for again, nothing is lost.
+ *              time was up; those stay held until the end. ASYNCIO_ECANCELLED if this task was cancelled: what it
+ *              waited for can be asked for again, nothing is lost.
  *   Memory     allocates nothing. Cost: O(1).
- *   Source     tasks.py:_AsCompletedIterator.__anext__. Differs: gives a child for a Future; its error is not raised.
- *              After a cancelled step CPython 3.14.2 asks for one less, and so never gives the last one; later ones do
- *              as here. Closed early, its left-over callbacks take no iterations.
+ *   Source     tasks.py:_AsCompletedIterator.__anext__. Differs: after a cancelled step CPython 3.14.2 asks for one
+ *              less, and so never gives the last one; later ones do as here.
+ *
+ * asyncio_as_completed_init(&each, children, n), asyncio_as_completed_init(&each, children, n, seconds) - begin without
+ * a block, for several coroutines or one that has several loops over it; in a running loop. Storage and children are in
+ * use until next() gave NULL, or asyncio_as_completed_close.
+ *
+ *   Suspends   never
+ *   Returns    0; ASYNCIO_ENOLOOP; the block's errors: next() gives them, too. asyncio_as_completed_init_ticks: in ticks.
  */
+#define asyncio_as_completed(...) asyncio_as_completed_init(ASYNCIO__BLOCK, __VA_ARGS__)
+#define asyncio_as_completed_ticks(children, n, ticks)                                                                 \
+    asyncio_as_completed_init_ticks(ASYNCIO__BLOCK, children, n, ticks)
 #define asyncio_as_completed_init(...)                                                                                 \
     ASYNCIO__CAT(ASYNCIO__AS_COMPLETED_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
 #define ASYNCIO__AS_COMPLETED_3(each, children, n) asyncio__each_init((each), (children), (n), false, 0)
@@ -1251,7 +1289,7 @@ static inline asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait
     asyncio_as_completed_init_ticks(each, children, n, ASYNCIO_SECONDS(seconds))
 #define asyncio_as_completed_init_ticks(each, children, n, ticks)                                                      \
     asyncio__each_init((each), (children), (n), true, (ticks))
-#define asyncio_as_completed_next(each) asyncio__each_next(ASYNCIO__CURRENT, (each))
+#define asyncio_as_completed_next(each) asyncio__each_next(&(each)->block, NULL, ASYNCIO__CURRENT)
 
 #ifdef __cplusplus
 static inline int asyncio_child_set(asyncio_child *child, asyncio_root *x) { return asyncio_child_set_root(child, x); }

@@ -4,6 +4,7 @@
  * memory, storage that goes, a cancel in every iteration.
  */
 #include "fixture.h"
+#include <math.h>
 
 #if defined(ASYNC_NEW) && ASYNCIO_STRINGS
 #define TURN ASYNC_AWAIT(asyncio_sleep(0))
@@ -327,7 +328,8 @@ ASYNC(outer_unread, asyncio_gather all; asyncio_child children[1];)
 TEST(test_gather_outer_never_read) { PLAY_REPORTS(1, outer_unread); }
 
 ASYNC(no_memory, asyncio_gather all; asyncio_child children[4]; asyncio_shield shield; asyncio_waiting waiting;
-      asyncio_as_completed each; asyncio_cancel_and_wait stop; asyncio_task *nobody; int err;)
+      asyncio_as_completed each; asyncio_child *child; asyncio_try attempt; asyncio_cancel_and_wait stop;
+      asyncio_task *nobody; int err;)
 {
     ASYNC_BEGIN;
     futures_init();
@@ -349,10 +351,12 @@ ASYNC(no_memory, asyncio_gather all; asyncio_child children[4]; asyncio_shield s
     CHECK_EQ(a.holds, 1);
     asyncio_child_set(&self->children[0], NEW(.delay = 1));
     CHECK_EQ(asyncio_child_set(&self->children[1], (asyncio_future *)NULL), ASYNCIO_ENOMEM);
-    CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 2), ASYNCIO_ENOMEM);
-    ASYNC_CATCH(self->err, asyncio_as_completed_next(&self->each));
-    CHECK_EQ(self->err, ASYNCIO_ENOMEM);
-    asyncio_as_completed_close(&self->each);
+    ASYNC_TRY(&self->attempt)
+    {
+        ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 2))
+            log_add("never");
+    }
+    CHECK_EQ(self->attempt.block.err, ASYNCIO_ENOMEM);
     ASYNC_CATCH(self->err, asyncio_shield(&self->shield, (asyncio_root *)NULL));
     CHECK_EQ(self->err, ASYNCIO_ENOMEM);
     ASYNC_CATCH(self->err, asyncio_cancel_and_wait(&self->stop, self->nobody));
@@ -617,20 +621,13 @@ TEST(test_yield_wait_does_not_shield_cancel)
 
 /* ---- as_completed ---- */
 
-ASYNC(in_order, asyncio_as_completed each; asyncio_child children[3], *child; int limited;)
+ASYNC(in_order, asyncio_as_completed each; asyncio_child children[3], *child; double limit;)
 {
     ASYNC_BEGIN;
     asyncio_child_set(&self->children[0], NEW(.delay = 3, .value = 3));
     asyncio_child_set(&self->children[1], NEW(.delay = 1, .value = 1));
     asyncio_child_set(&self->children[2], NEW(.delay = 2, .raise = E1));
-    if (self->limited)
-        CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 3, 9), 0);
-    else
-        CHECK_EQ(asyncio_as_completed_init(&self->each, self->children, 3), 0);
-    for (;;) {
-        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-        if (self->child == NULL)
-            break;
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3, self->limit)) {
         log_tick(named(self->child->err));
         log_number(self->child->err == 0 ? (long long)self->child->value : 0);
         CHECK(self->child->done);
@@ -641,17 +638,17 @@ ASYNC(in_order, asyncio_as_completed each; asyncio_child children[3], *child; in
     }
     log_tick("end");
     CHECK_EQ(loop.timers.count, 0);
-    asyncio_as_completed_close(&self->each);
+    asyncio_as_completed_close(&self->each); /* harmless */
     ASYNC_END;
 }
 TEST(test_as_completed)
 {
-    PLAY(in_order);
+    PLAY(in_order, .limit = INFINITY);
     CHECK_LOG("6 no error 1 10 E1 0 14 no error 3 14 end");
 }
 TEST(test_as_completed_with_unused_timeout)
 {
-    PLAY(in_order, .limited = 1);
+    PLAY(in_order, .limit = 9);
     CHECK_LOG("6 no error 1 10 E1 0 14 no error 3 14 end");
 }
 
@@ -661,15 +658,17 @@ ASYNC(each_unread, asyncio_as_completed each; asyncio_child children[2], *child;
     ASYNC_BEGIN;
     asyncio_child_set(&self->children[0], NEW(.delay = 0, .raise = E1));
     asyncio_child_set(&self->children[1], NEW(.delay = 1, .raise = E2));
-    asyncio_as_completed_init(&self->each, self->children, 2);
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    CHECK_EQ(self->child->err, E1);
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    CHECK_EQ(asyncio_child_result(self->child, NULL), E2);
-    CHECK_EQ(reports, 0);
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    CHECK(self->child == NULL);
-    CHECK_EQ(reports, 1);
+    ASYNC_WITH(&self->each, asyncio_as_completed(self->children, 2))
+    {
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        CHECK_EQ(self->child->err, E1);
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        CHECK_EQ(asyncio_child_result(self->child, NULL), E2);
+        CHECK_EQ(reports, 0);
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        CHECK(self->child == NULL);
+        CHECK_EQ(reports, 1);
+    }
     CHECK_EQ(last_report.err, E1);
     ASYNC_END;
 }
@@ -681,13 +680,14 @@ ASYNC(resumes, asyncio_as_completed each; asyncio_child children[3], *child; int
     asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 1));
     asyncio_child_set(&self->children[1], NEW(.delay = 2, .value = 2));
     asyncio_child_set(&self->children[2], NEW(.delay = 5, .value = 5, .end = "runs on"));
-    asyncio_as_completed_init(&self->each, self->children, 3);
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    CHECK_EQ(self->child->value, 1);
-    ASYNC_AWAIT(asyncio_sleep(2));
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    CHECK_EQ(self->child->value, 2);
-    asyncio_as_completed_close(&self->each);
+    ASYNC_WITH(&self->each, asyncio_as_completed(self->children, 3))
+    {
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        CHECK_EQ(self->child->value, 1);
+        ASYNC_AWAIT(asyncio_sleep(2));
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        CHECK_EQ(self->child->value, 2);
+    }
     CHECK(self->children[2].future == NULL);
     asyncio__clear(&self->each, sizeof self->each);
     asyncio__clear(self->children, sizeof self->children);
@@ -698,6 +698,101 @@ TEST(test_as_completed_resume_iterator)
 {
     PLAY(resumes);
     CHECK_LOG("13 runs on");
+}
+
+/* However its loop is left: its frame goes, and the children end later. */
+enum { LEAVE_BREAK, LEAVE_RETURN, LEAVE_ERROR, LEAVE_TIMEOUT, LEAVE_CANCEL_IN_NEXT, LEAVE_CANCEL_IN_BODY };
+ASYNC(leaver, int how; asyncio_as_completed each; asyncio_child children[3], *child; asyncio_future *third;)
+{
+    ASYNC_BEGIN;
+    asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 1));
+    asyncio_child_set(&self->children[1], NEW(.delay = 4, .value = 4, .end = "runs on"));
+    asyncio_child_set(&self->children[2], self->third);
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3, self->how == LEAVE_TIMEOUT ? 2.0 : 9.0)) {
+        log_number(self->child->value);
+        if (self->how == LEAVE_BREAK)
+            break;
+        if (self->how == LEAVE_RETURN)
+            ASYNC_RETURN(7);
+        if (self->how == LEAVE_ERROR)
+            ASYNC_RAISE(E1);
+        if (self->how == LEAVE_CANCEL_IN_BODY)
+            ASYNC_AWAIT(asyncio_sleep(9));
+    }
+    ASYNC_FINALLY;
+    CHECK_EQ(asyncio_future_done(self->third), false);
+    CHECK(self->third->waiters == NULL);
+    CHECK(self->children[1].future == NULL);
+    CHECK(self->children[2].future == NULL);
+    ASYNC_END;
+}
+ASYNC(leaves, int how; asyncio_task *task; asyncio_future *third; int err;)
+{
+    ASYNC_BEGIN;
+    self->third = asyncio_future_new(NULL);
+    START(ASYNC_NEW(leaver, .how = self->how, .third = self->third), .into = &self->task);
+    ASYNC_AWAIT(asyncio_sleep(3));
+    if (self->how >= LEAVE_CANCEL_IN_NEXT)
+        asyncio_task_cancel(self->task, NULL);
+    ASYNC_CATCH_ALL(self->err, self->task);
+    log_add(named(self->err));
+    asyncio_task_release(self->task); /* frees its frame */
+    asyncio_future_set_result(self->third, 0);
+    asyncio_future_release(self->third);
+    CHECK_EQ(loop.timers.count, 1);
+    ASYNC_AWAIT(asyncio_sleep(5));
+    ASYNC_END;
+}
+TEST(test_as_completed_left_early)
+{
+    static const char *const want[] = {"1 no error 11 runs on", "1 no error 11 runs on", "1 E1 11 runs on",
+                                       "1 TimeoutError 13 runs on", "1 CancelledError 13 runs on",
+                                       "1 CancelledError 13 runs on"};
+    int how;
+    for (how = LEAVE_BREAK; how <= LEAVE_CANCEL_IN_BODY; how++) {
+        PLAY(leaves, .how = how);
+        CHECK_LOG(want[how]);
+    }
+}
+
+/* break and continue are the loop's; an inner loop over the same kind is its own; in a FINALLY, too. */
+ASYNC(nested, asyncio_as_completed each, inner; asyncio_child children[3], others[2], *child, *other; int i;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++)
+        asyncio_child_set(&self->children[self->i], NEW(.delay = self->i, .value = self->i));
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3)) {
+        log_number(self->child->value);
+        if (self->child->value == 0)
+            continue;
+        for (self->i = 0; self->i < 2; self->i++)
+            asyncio_child_set(&self->others[self->i], NEW(.delay = self->i, .value = 10 + self->i));
+        ASYNC_FOR(self->other, &self->inner, asyncio_as_completed(self->others, 2)) {
+            log_number(self->other->value);
+            ASYNC_AWAIT(asyncio_sleep(0));
+            if (self->child->value == 2)
+                break;
+        }
+        log_add("after");
+    }
+    ASYNC_RETURN(7);
+    ASYNC_FINALLY;
+    asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 20));
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 1))
+        log_number(self->child->value);
+    ASYNC_END;
+}
+ASYNC(nests, int value;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT_INTO(self->value, ASYNC_NEW(nested));
+    CHECK_EQ(self->value, 7);
+    ASYNC_END;
+}
+TEST(test_as_completed_nested)
+{
+    PLAY(nests);
+    CHECK_LOG("0 1 10 11 after 2 10 after 20");
 }
 
 static asyncio_as_completed shared;
@@ -831,16 +926,13 @@ ASYNC(stuck_wait, asyncio_waiting waiting; asyncio_child *child;)
     ASYNC_AWAIT(asyncio_wait(&self->waiting, self->child, 1, ASYNCIO_ALL_COMPLETED, 5));
     ASYNC_END;
 }
-ASYNC(stuck_each, asyncio_as_completed each; asyncio_child children[2];)
+ASYNC(stuck_each, asyncio_as_completed each; asyncio_child children[2], *child;)
 {
     ASYNC_BEGIN;
     asyncio_child_set(&self->children[0], NEW(.delay = 9));
     asyncio_child_set(&self->children[1], &b);
-    asyncio_as_completed_init(&self->each, self->children, 2, 7);
-    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
-    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
-    ASYNC_FINALLY;
-    asyncio_as_completed_close(&self->each);
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 2, 7))
+        continue;
     ASYNC_END;
 }
 ASYNC(stuck_shield, asyncio_shield shield; asyncio_task *task;)
@@ -926,10 +1018,10 @@ ASYNC(everything, asyncio_gather all; asyncio_waiting waiting; asyncio_as_comple
     ASYNC_AWAIT(asyncio_wait(&self->waiting, self->others, 2, ASYNCIO_FIRST_COMPLETED, 1.5));
     for (self->i = 0; self->i < 3; self->i++)
         asyncio_child_set(&self->children[self->i], NEW(.delay = self->i));
-    asyncio_as_completed_init(&self->each, self->children, 3, 1.5);
-    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
-    ASYNC_AWAIT(asyncio_as_completed_next(&self->each));
-    asyncio_as_completed_close(&self->each);
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3, 1.5)) {
+        if (self->child == &self->children[1])
+            break;
+    }
     ASYNC_AWAIT(asyncio_cancel_and_wait(&self->stop, self->task));
     log_add("through");
     ASYNC_FINALLY;
@@ -938,8 +1030,6 @@ ASYNC(everything, asyncio_gather all; asyncio_waiting waiting; asyncio_as_comple
     asyncio_child_result(&self->others[1], NULL);
     asyncio_child_release(&self->others[0]);
     asyncio_child_release(&self->others[1]);
-    if (self->each.loop != NULL)
-        asyncio_as_completed_close(&self->each);
     ASYNC_END;
 }
 ASYNC(sweeper, int at, twice; asyncio_task *task; int i, err;)
@@ -978,7 +1068,7 @@ TEST(test_cancel_everywhere)
 
 /* Nothing here takes memory of its own. */
 ASYNC(allocates_nothing, asyncio_gather all; asyncio_waiting waiting; asyncio_as_completed each; asyncio_shield shield;
-      asyncio_child children[2]; struct worker_task storage[2]; asyncio_child *child; int before;)
+      asyncio_child children[2]; struct worker_task storage[2]; asyncio_child *child; int before, seen;)
 {
     ASYNC_BEGIN;
     self->before = peak = blocks;
@@ -987,11 +1077,9 @@ ASYNC(allocates_nothing, asyncio_gather all; asyncio_waiting waiting; asyncio_as
     asyncio_child_set(&self->children[0], ASYNC_AT(&self->storage[0], worker, .delay = 1));
     asyncio_child_set(&self->children[1], ASYNC_AT(&self->storage[1], worker, .delay = 1));
     ASYNC_AWAIT(asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED, 5));
-    asyncio_as_completed_init(&self->each, self->children, 2, 5);
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
-    CHECK(self->child == NULL);
+    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 2, 5))
+        self->seen++;
+    CHECK_EQ(self->seen, 2);
     ASYNC_AWAIT(asyncio_shield(&self->shield, ASYNC_AT(&self->storage[0], worker, .delay = 1)));
     CHECK_EQ(peak, self->before);
     ASYNC_END;
@@ -1162,6 +1250,8 @@ int main(void)
     RUN(test_as_completed_with_unused_timeout);
     RUN(test_as_completed_reads_nothing);
     RUN(test_as_completed_resume_iterator);
+    RUN(test_as_completed_left_early);
+    RUN(test_as_completed_nested);
     RUN(test_as_completed_reverse_wait);
     RUN(test_shield_result);
     RUN(test_shield_exception);

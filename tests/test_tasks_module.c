@@ -686,16 +686,18 @@ ASYNC(each_timeout, asyncio_as_completed each; asyncio_child children[5], *child
     asyncio_child_set(&self->children[2], ASYNC_NEW(worker, .delay = 1, .value = 1));
     asyncio_child_set(&self->children[3], ASYNC_NEW(worker, .delay = 8, .value = 8));
     asyncio_child_set(&self->children[4], self->task);
-    asyncio_as_completed_init(&self->each, self->children, 5, 2);
-    for (;;) {
-        ASYNC_CATCH_INTO(self->err, self->got, asyncio_as_completed_next(&self->each));
-        self->child = (asyncio_child *)self->got;
-        if (self->err != 0)
-            log_tick(named(self->err));
-        else if (self->child != NULL)
-            say("%d", (int)self->child->value);
-        else
-            break;
+    ASYNC_WITH(&self->each, asyncio_as_completed(self->children, 5, 2))
+    {
+        for (;;) {
+            ASYNC_CATCH_INTO(self->err, self->got, asyncio_as_completed_next(&self->each));
+            self->child = (asyncio_child *)self->got;
+            if (self->err != 0)
+                log_tick(named(self->err));
+            else if (self->child != NULL)
+                say("%d", (int)self->child->value);
+            else
+                break;
+        }
     }
     log_tick("end");
     asyncio__clear(&self->each, sizeof self->each);
@@ -741,16 +743,10 @@ ASYNC(each_done, asyncio_child *child;)
     asyncio_child_set(&each_children[0], &future_a);
     asyncio_child_set(&each_children[1], &future_b);
     asyncio_child_set(&each_children[2], &future_a);
-    asyncio_as_completed_init(&each, each_children, 3);
-    for (;;) {
-        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&each));
-        if (self->child == NULL)
-            break;
+    ASYNC_FOR(self->child, &each, asyncio_as_completed(each_children, 3))
         log_tick((const char *)self->child->value);
-    }
-    asyncio_as_completed_init(&each, each_children, 0);
-    ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&each));
-    CHECK(self->child == NULL);
+    ASYNC_FOR(self->child, &each, asyncio_as_completed(each_children, 0))
+        log_add("never");
     log_tick("end");
     futures_release();
     ASYNC_END;
