@@ -22,7 +22,7 @@ EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc
 # Without -j from outside, what `make test` builds is built by $(JOBS) at once.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help run examples test test-firmware programs matrix sanitize oracle traces bench install clean setup setup-test setup-matrix \
+.PHONY: help run examples test test-firmware sizes programs matrix sanitize oracle traces bench install clean setup setup-test setup-matrix \
     setup-oracle FORCE
 .DEFAULT_GOAL = help
 
@@ -65,6 +65,10 @@ traces: | setup-oracle ## record again what CPython does with tests/programs
 test-firmware: ## boards in emulators: programs, interrupts, the tests of the core, sizes (installs what it needs)
 	@tests/setup.sh firmware
 	prove --exec '' $(wildcard tests/firmware/*.t)
+
+sizes: ## flash, RAM and stack on small chips, compared with bench/sizes.txt (installs what it needs)
+	@tests/setup.sh firmware
+	bench/sizes.pl
 
 bench: setup ## measure, next to the same work written by hand
 	bench/run.sh

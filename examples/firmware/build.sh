@@ -7,12 +7,14 @@
 #     examples/firmware/build.sh microbit build/blinky.elf examples/firmware/blinky.c
 #
 # Boards: microbit (Cortex-M0), an385 (Cortex-M3), an386 (Cortex-M4), virt32 (RISC-V 32), atmega328p, attiny85. PORT= for
-# none of the board's files but start-up code; CFLAGS replaces -Os; SMALL=1 leaves out what small chips do without.
+# none of the board's files but start-up code; CFLAGS replaces -Os; SMALL=1 leaves out what small chips do without; LEDS=1
+# has LEDs that no emulator shows, instead of messages on the serial line.
 set -eu
 board=$1 output=$2
 shift 2
 here=$(dirname "$0")
 : "${CFLAGS:=-Os}" "${SMALL=}" "${STANDARD:=c99}"
+[ -n "${LEDS-}" ] || CFLAGS="$CFLAGS -DBOARD_HAS_NO_LEDS"
 [ -z "$SMALL" ] || CFLAGS="$CFLAGS -DASYNCIO_NAMES=0 -DASYNCIO_ALL_TASKS=0 -DASYNCIO_LINES=0 -DASYNCIO_REPORTS=0 \
     -DASYNCIO_LAZY_PASSES=0"
 house='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror'
@@ -26,12 +28,12 @@ microbit | an385 | an386)
     an386) cpu='-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16' ram=4M port=mps2 ticks=97656L ;;
     esac
     exec arm-none-eabi-gcc $cpu -mthumb $common -Wimplicit-fallthrough -DASYNCIO_TICKS_PER_SECOND=${TICKS:-$ticks} \
-        -DBOARD_HAS_NO_LEDS -nostdlib -nostartfiles -Wl,--defsym=RAM_SIZE=$ram -T "$here/cortex_m/link.ld" \
+        -nostdlib -nostartfiles -Wl,--defsym=RAM_SIZE=$ram -T "$here/cortex_m/link.ld" \
         "$here/cortex_m/start.c" ${PORT-"$here/cortex_m/$port.c"} "$@" -lgcc -o "$output"
     ;;
 virt32) # without -misa-spec gcc 12 would want zicsr in the name, and then take a 64-bit libgcc
     exec riscv64-unknown-elf-gcc -march=rv32imac -misa-spec=2.2 -mabi=ilp32 $common -Wimplicit-fallthrough \
-        -DASYNCIO_TICKS_PER_SECOND=${TICKS:-78125L} -DBOARD_HAS_NO_LEDS -nostdlib -nostartfiles -Wl,--no-warn-rwx-segments \
+        -DASYNCIO_TICKS_PER_SECOND=${TICKS:-78125L} -nostdlib -nostartfiles -Wl,--no-warn-rwx-segments \
         -T "$here/riscv32/link.ld" "$here/riscv32/start.S" ${PORT-"$here/riscv32/virt.c"} "$@" -lgcc -o "$output"
     ;;
 atmega328p | attiny85)

@@ -130,6 +130,8 @@ void board_put(char c)
 
 void board_led(uint8_t which, bool on)
 {
+    static volatile uint32_t pins; /* stands for a port's register */
+    pins = on ? pins | 1u << which : pins & ~(1u << which);
     BOARD_SHOW_LED(which, on);
 }
 
