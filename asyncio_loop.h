@@ -975,6 +975,8 @@ ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
         asyncio_task *task;
         for (task = loop->core.tasks.first; task != NULL; task = task->next_task) {
             asyncio_frame_info info;
+            if (asyncio_task_done(task))
+                continue;
             asyncio_describe(asyncio_task_get_coro(task)->awaiter, &info);
             context.message = task->wait.node.wait != NULL ? task->wait.node.wait->what : "not waiting";
             context.task = task;

@@ -434,11 +434,8 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
     }
 #endif
 #if ASYNCIO_ALL_TASKS
-    asyncio__tasks_remove(&asyncio__core_of(future->loop)->tasks, task);
-    if (ASYNCIO__UNLIKELY(future->holds > 1 && (future->flags & (ASYNCIO__HEAP | ASYNCIO__WATCHED)))) {
-        asyncio__tasks_add(&asyncio__core_of(future->loop)->kept, task);
-        future->flags |= ASYNCIO__LISTED;
-    }
+    if (!(future->flags & ASYNCIO__WATCHED))
+        asyncio__tasks_leave(task);
 #endif
     if (future->waiters == NULL) {
         future->err = (int16_t)err;
@@ -941,9 +938,13 @@ static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks,
 {
     size_t count = 0;
     asyncio_task *task;
-    for (task = asyncio__core_of(loop)->tasks.first; task != NULL; task = task->next_task, count++)
+    for (task = asyncio__core_of(loop)->tasks.first; task != NULL; task = task->next_task) {
+        if (asyncio_task_done(task))
+            continue;
         if (count < size)
             tasks[count] = task;
+        count++;
+    }
     return count;
 }
 

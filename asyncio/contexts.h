@@ -100,6 +100,7 @@ typedef struct asyncio_contextvar_token {
     const asyncio_contextvar *var;
     asyncio_value old_value; /* if was_set */
     const void *where;
+    uint32_t ended;
     bool was_set, used;
 } asyncio_contextvar_token;
 
@@ -260,6 +261,13 @@ static inline bool asyncio__context_write(asyncio__variables **slot, const async
     return true;
 }
 
+/* A callback's slot is on the stack, where that of one before was, too. */
+static inline bool asyncio__slot_is_of_callback(asyncio__variables **slot)
+{
+    asyncio__core *core = asyncio__core_of(asyncio__running_loop);
+    return core != NULL && core->context == slot && core->lasting != slot;
+}
+
 static inline bool asyncio__context_erase(asyncio__variables **slot, const asyncio_contextvar *var)
 {
     asyncio__variables **place = asyncio__table_place(slot);
@@ -267,7 +275,7 @@ static inline bool asyncio__context_erase(asyncio__variables **slot, const async
     size_t index;
     if (!asyncio__table_find(table, var, &index))
         return true;
-    if (table->count > 1)
+    if (table->count > 1 || asyncio__slot_is_of_callback(slot)) /* which is to be noticed when it ends */
         return asyncio__table_change(place, index, ASYNCIO__TABLE_REMOVE);
     asyncio__context_drop(place);
     return true;
@@ -278,11 +286,19 @@ static inline const void *asyncio__context_where(asyncio__variables **slot)
 {
     return *slot != NULL && (*slot)->shared ? (const void *)*slot : (const void *)slot;
 }
-static inline bool asyncio__context_is(asyncio__variables **slot, const void *where)
+static inline uint32_t asyncio__contexts_ended(void)
 {
-    if (asyncio__context_where(slot) == where)
+    return asyncio__running_loop != NULL ? asyncio__core_of(asyncio__running_loop)->contexts_ended : 0;
+}
+
+static inline bool asyncio__context_is(asyncio__variables **slot, const asyncio_contextvar_token *token)
+{
+    bool shared = *slot != NULL && (*slot)->shared;
+    if (shared && (const void *)*slot == token->where)
         return true;
-    return *slot != NULL && (*slot)->shared && (const void *)((asyncio_context *)(void *)*slot)->was == where;
+    if (token->where != (shared ? (const void *)((asyncio_context *)(void *)*slot)->was : (const void *)slot))
+        return false;
+    return token->ended == asyncio__contexts_ended() || !asyncio__slot_is_of_callback(slot);
 }
 
 /*
@@ -299,8 +315,8 @@ static inline bool asyncio__context_is(asyncio__variables **slot, const void *wh
  *
  *   Suspends   never
  *   Returns    0; ASYNCIO_ERUNTIME for a token that was used; ASYNCIO_EVALUE for one of another variable, or of another
- *              context (told by its address: of one that is gone it may not notice); ASYNCIO_ENOMEM, and nothing has
- *              changed: not where it was set last in this context and no copy was made since
+ *              context (told by its address: that of a task that is gone may be another's now); ASYNCIO_ENOMEM, and
+ *              nothing has changed: not where it was set last in this context and no copy was made since
  *   Cost       O(variables set)
  *   Source     ContextVar.reset
  */
@@ -312,6 +328,7 @@ static inline int asyncio_contextvar_set(const asyncio_contextvar *var, asyncio_
     made.var = var;
     made.used = false;
     made.where = asyncio__context_where(slot);
+    made.ended = asyncio__contexts_ended();
     made.was_set = asyncio__table_lookup(asyncio__table_of(slot), var, &made.old_value);
     if (!asyncio__context_write(slot, var, value))
         return ASYNCIO_ENOMEM;
@@ -326,7 +343,7 @@ static inline int asyncio_contextvar_reset(const asyncio_contextvar *var, asynci
     bool done;
     if (token->used)
         return ASYNCIO_ERUNTIME;
-    if (token->var != var || !asyncio__context_is(slot, token->where))
+    if (token->var != var || !asyncio__context_is(slot, token))
         return ASYNCIO_EVALUE;
     done = token->was_set ? asyncio__context_write(slot, var, token->old_value) : asyncio__context_erase(slot, var);
     token->used = done;

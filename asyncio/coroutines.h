@@ -533,7 +533,7 @@ ASYNCIO__COLD void asyncio__find_storage(asyncio_loop *loop, void *storage)
 {
     asyncio_task *task;
     for (task = asyncio__core_of(loop)->tasks.first; task != NULL; task = task->next_task)
-        if ((void *)task == storage)
+        if ((void *)task == storage && !asyncio_task_done(task))
             asyncio__report(&task->future, "ASYNC_AT: the storage of a task that is still running is started again");
 }
 #endif

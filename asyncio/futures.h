@@ -454,8 +454,8 @@ typedef struct asyncio__core {
     asyncio__node *last;  /* the last node of the iteration that is running */
     asyncio_task *current;
 #if ASYNCIO_ALL_TASKS
-    asyncio__task_list tasks; /* unfinished */
-    asyncio__task_list kept;  /* done, but held: heap tasks, and what run()'s shutdown waited for */
+    asyncio__task_list tasks; /* unfinished; during run()'s shutdown also done ones that it waits for, in their order */
+    asyncio__task_list kept;  /* done, but held: heap tasks */
 #endif
     asyncio_task_factory factory;
     asyncio_exception_handler handler;
@@ -471,6 +471,8 @@ typedef struct asyncio__core {
     bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
 #if ASYNCIO_CONTEXTS
     asyncio__variables **context; /* the slot of a callback that runs; NULL: that of the current task */
+    asyncio__variables **lasting; /* this slot outlives the callback: the newest that is not one on the stack */
+    uint32_t contexts_ended;      /* how many on the stack had variables when they went */
 #endif
 #if ASYNCIO_TRACEBACK
     uint32_t traces;
@@ -602,13 +604,18 @@ static inline asyncio__variables ***asyncio__context_place(void)
     return asyncio__running_loop != NULL ? &asyncio__core_of(asyncio__running_loop)->context
                                          : &asyncio__outside.entered;
 }
+static inline void asyncio__context_leave(asyncio__variables **previous)
+{
+    *asyncio__context_place() = previous;
+    if (asyncio__running_loop != NULL)
+        asyncio__core_of(asyncio__running_loop)->lasting = previous;
+}
 static inline asyncio__variables **asyncio__context_enter(asyncio__variables **slot)
 {
-    asyncio__variables ***place = asyncio__context_place(), **previous = *place;
-    *place = slot;
+    asyncio__variables **previous = *asyncio__context_place();
+    asyncio__context_leave(slot);
     return previous;
 }
-static inline void asyncio__context_leave(asyncio__variables **previous) { *asyncio__context_place() = previous; }
 
 static inline void asyncio__handle_drop_context(asyncio_handle *handle) { asyncio__context_drop(&handle->context); }
 static inline void asyncio__task_drop_context(asyncio_task *task) { asyncio__context_drop(&task->context); }
@@ -761,6 +768,18 @@ static inline void asyncio__tasks_remove(asyncio__task_list *list, asyncio_task 
     else
         list->end = link;
 }
+
+/* A task that is done. */
+static inline void asyncio__tasks_leave(asyncio_task *task)
+{
+    asyncio_future *future = &task->future;
+    asyncio__core *core = asyncio__core_of(future->loop);
+    asyncio__tasks_remove(&core->tasks, task);
+    if (ASYNCIO__UNLIKELY(future->holds > 1 && (future->flags & ASYNCIO__HEAP))) {
+        asyncio__tasks_add(&core->kept, task);
+        future->flags |= ASYNCIO__LISTED;
+    }
+}
 #endif
 
 static inline void asyncio__core_init(asyncio__core *core)
@@ -883,7 +902,7 @@ ASYNCIO__NOINLINE void asyncio__future_keep(asyncio_future *future)
     asyncio__future_hold(future);
 #if ASYNCIO_ALL_TASKS
     if ((future->flags & ASYNCIO__TASK) && (future->flags & ASYNCIO__DONE) && (future->flags & ASYNCIO__HEAP) &&
-        !(future->flags & ASYNCIO__LISTED)) {
+        !(future->flags & (ASYNCIO__LISTED | ASYNCIO__WATCHED))) {
         asyncio__tasks_add(&asyncio__core_of(future->loop)->kept, (asyncio_task *)(void *)future);
         future->flags |= ASYNCIO__LISTED;
     }
@@ -904,7 +923,7 @@ ASYNCIO__HOT void asyncio__callback_begin(asyncio__callback_context *run, asynci
 #if ASYNCIO_CONTEXTS
     if (ASYNCIO__UNLIKELY(handle->flags & ASYNCIO__HANDLE_KEEPS)) {
         run->own = NULL;
-        asyncio__core_of(loop)->context = &handle->context;
+        asyncio__core_of(loop)->context = asyncio__core_of(loop)->lasting = &handle->context;
     } else {
         run->own = handle->context;
         handle->context = NULL;
@@ -918,8 +937,12 @@ ASYNCIO__HOT void asyncio__callback_end(asyncio__callback_context *run, asyncio_
 {
 #if ASYNCIO_CONTEXTS
     asyncio__core_of(loop)->context = NULL;
-    if (ASYNCIO__UNLIKELY(run->own != NULL))
+    if (ASYNCIO__UNLIKELY(run->own != NULL)) {
+        asyncio__core_of(loop)->contexts_ended++;
+        if (asyncio__core_of(loop)->lasting == &run->own)
+            asyncio__core_of(loop)->lasting = NULL;
         asyncio__variables_release(run->own);
+    }
 #else
     (void)run, (void)loop;
 #endif

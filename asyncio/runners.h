@@ -259,14 +259,14 @@ static inline void asyncio__shutdown_watched(asyncio_task *task)
 static inline void asyncio__shutdown_report(asyncio_loop *loop)
 {
     asyncio_task *task, *next;
-    for (task = loop->core.kept.first; task != NULL; task = next) {
+    for (task = loop->core.tasks.first; task != NULL; task = next) {
         next = task->next_task;
-        if (!(task->future.flags & ASYNCIO__WATCHED))
+        if (!(task->future.flags & ASYNCIO__WATCHED) || !asyncio_task_done(task))
             continue;
-        task->future.flags &= (uint16_t)~ASYNCIO__WATCHED;
-        if (asyncio_task_done(task) && !asyncio_task_cancelled(task) && task->future.err != 0) /* read or not */
+        if (!asyncio_task_cancelled(task) && task->future.err != 0) /* read or not */
             asyncio__report(&task->future, "unhandled exception during asyncio.run() shutdown");
-        task->future.flags &= (uint16_t)~ASYNCIO__UNREAD;
+        asyncio__tasks_leave(task);
+        task->future.flags &= (uint16_t)~(ASYNCIO__WATCHED | ASYNCIO__UNREAD);
         asyncio_task_release(task);
     }
 }

@@ -130,6 +130,8 @@ ASYNC_DEFINE(call)
     say("begin %s %d", self->function->text, self->arg);
     ASYNC_CATCH_ALL_INTO(self->err, self->value,
                          ASYNC_NEW(execute, .scope = &self->scope, .at = self->function->body));
+    if (self->value != LEAVE) /* a return that a break, a continue or an error replaced */
+        self->scope.result = 0;
     if (self->err != 0) {
         say("end %s ! %s", self->function->text, error_text(self->err, self->value));
         ASYNC_RAISE(self->err, self->value);
@@ -256,21 +258,15 @@ ASYNC(await_one, struct scope *scope; const struct statement *at; struct note no
 /* ---- gather, wait, as_completed ---- */
 
 ASYNC(gather, struct scope *scope; const struct statement *at; struct note note; struct members members;
-      asyncio_gather all; int err; asyncio_value value;)
+      asyncio_gather all; asyncio_coro *outer; int err; asyncio_value value;)
 {
     ASYNC_BEGIN;
     begin_note(&self->note, self->scope, self->at);
     for (int i = 0; i < self->at->count; i++)
         self->note.starts_eagerly |= world.eager && self->at->words[i].kind == AWAIT_CALL;
-    set_members(&self->members, self->scope, self->at);
+    self->outer = start_gather(&self->all, &self->members, self->scope, self->at, self->at->verb == DO_GATHER_ALL);
     self->note.gather = &self->members;
-    if (self->at->verb == DO_GATHER)
-        ASYNC_CATCH_ALL_INTO(self->err, self->value, asyncio_gather_n(&self->all, self->members.children,
-                                                                      (size_t)self->at->count));
-    else
-        ASYNC_CATCH_ALL_INTO(self->err, self->value,
-                             asyncio_gather_n_return_exceptions(&self->all, self->members.children,
-                                                                (size_t)self->at->count));
+    ASYNC_CATCH_ALL_INTO(self->err, self->value, self->outer);
     end_note(&self->note);
     if (self->err != 0) {
         say_error(self->at, self->err, self->value);
@@ -303,7 +299,7 @@ ASYNC(wait_for_some, struct scope *scope; const struct statement *at; struct mem
     ASYNC_BEGIN;
     self->mode = modes[self->at->wait_mode];
     self->seconds = seconds_of(self->scope, &self->at->value);
-    set_members(&self->members, self->scope, self->at);
+    set_members(&self->members, self->scope, self->at, NULL);
     if (self->at->limited)
         ASYNC_CATCH_ALL_INTO(self->err, self->value, asyncio_wait(&self->waiting, self->members.children,
                                                                   (size_t)self->at->count, self->mode, self->seconds));
@@ -325,7 +321,7 @@ static struct as_completed *new_iterator(const struct scope *scope, const struct
     struct as_completed *each = (struct as_completed *)make_room(sizeof *each);
     struct members *members = &each->members;
     int i;
-    set_members(members, scope, at);
+    set_members(members, scope, at, NULL);
     for (i = 0; i < members->count; i++) /* for `item`; the loop's close gives them up */
         if (members->futures[i] != NULL)
             (void)asyncio_task_hold(asyncio_future_task(members->futures[i]));

@@ -401,8 +401,10 @@ static asyncio_root *new_call(const struct awaitable *what, int arg)
     return ASYNC_NEW(call, .function = what->object, .arg = arg);
 }
 
-/* What children wait for: every word is evaluated before the first of them is started. */
-static void set_members(struct members *members, const struct scope *scope, const struct statement *at)
+/* What children wait for: every word is evaluated before the first of them is started. `all`: the gather that takes each
+ * before the next one starts, as asyncio_gather(...) does; or NULL. */
+static void set_members(struct members *members, const struct scope *scope, const struct statement *at,
+                        asyncio_gather *all)
 {
     int args[MEMBERS], i;
     members->count = at->count;
@@ -415,7 +417,11 @@ static void set_members(struct members *members, const struct scope *scope, cons
     for (i = 0; i < at->count; i++) {
         asyncio_child *child = &members->children[i];
         asyncio_future *future = members->futures[i];
-        if (future == NULL)
+        if (all != NULL && future == NULL)
+            asyncio__gather_add_root(all, new_call(&at->words[i], args[i]));
+        else if (all != NULL)
+            asyncio__gather_add_future(all, future);
+        else if (future == NULL)
             (void)asyncio_child_set(child, new_call(&at->words[i], args[i]));
         else if (asyncio_future_task(future) != NULL)
             (void)asyncio_child_set(child, asyncio_future_task(future));
@@ -469,6 +475,14 @@ static void put_future(struct name *name, struct future *made)
     name->is.future = made;
 }
 
+static asyncio_coro *start_gather(asyncio_gather *all, struct members *members, const struct scope *scope,
+                                  const struct statement *at, bool return_exceptions)
+{
+    asyncio__gather_begin(all, members->children, return_exceptions);
+    set_members(members, scope, at, all);
+    return asyncio__gather_begun(all);
+}
+
 static void make_future(const struct scope *scope, const struct statement *at)
 {
     struct future *made = new_future(at->object);
@@ -476,11 +490,7 @@ static void make_future(const struct scope *scope, const struct statement *at)
         made->future = asyncio_future_new(world.loop);
     } else {
         made->members = (struct members *)make_room(sizeof *made->members);
-        set_members(made->members, scope, at);
-        if (at->return_exceptions)
-            (void)asyncio_gather_n_return_exceptions(&made->gather, made->members->children, (size_t)at->count);
-        else
-            (void)asyncio_gather_n(&made->gather, made->members->children, (size_t)at->count);
+        (void)start_gather(&made->gather, made->members, scope, at, at->return_exceptions);
         made->future = asyncio_gather_outer(&made->gather);
     }
     put_future(at->object, made);
@@ -637,6 +647,8 @@ static void set_var(const struct scope *scope, const struct statement *at)
     int err = asyncio_contextvar_set(&at->object->is.var, value_of(scope, &at->value), token);
     if (err == 0 && at->group != NULL)
         at->group->is.token = token;
+    if (err == 0 && at->group != NULL) /* a later task in its memory would pass for it */
+        (void)asyncio_task_hold(asyncio_current_task());
     say_done(at, err);
 }
 
