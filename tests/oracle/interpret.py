@@ -1243,16 +1243,54 @@ def programs(text):
 traced = itertools.count()
 
 
-def trace(name, lines):
-    """The lines of one program's trace."""
+def trace(name, lines, hook=None):
+    """The lines of one program's trace. hook(program): called in each iteration."""
     if next(traced) % 200 == 199:
         gc.collect()
     program = Program(name, lines)
+    if hook is not None:
+        program.loop.hook = lambda: hook(program)
     try:
         lines = contextvars.Context().run(program.run)
         return [f'program {name}', *(lines if program.loop.cancels < CANCELS else ['given up'])]
     finally:
         program.close()
+
+
+def cancelled_trace(name, lines, tick, number):
+    """The same if in this iteration the number-th unfinished task is cancelled from outside."""
+    def cancel(program):
+        tasks = all_tasks(program.loop)
+        if program.loop.tick == tick and 0 < number <= len(tasks):
+            task = tasks[number - 1]
+            program.log(f'sweep {program.name_of(task)} = {task.cancel("swept")}')
+    return trace(name, lines, cancel)
+
+
+def fnv1a(text, number):
+    for byte in text.encode():
+        number = (number ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return number
+
+
+def sweep(name, lines):
+    """Every task cancelled in every iteration. A line for each iteration that has unfinished tasks: its number, theirs,
+    and the hash of what comes of it, one after the other."""
+    alive = {}
+
+    def count(program):
+        alive[program.loop.tick] = len(all_tasks(program.loop))
+    trace(name, lines, count)
+    yield f'program {name}'
+    for tick, tasks in alive.items():
+        traces = [cancelled_trace(name, lines, tick, number) for number in range(1, tasks + 1)]
+        number = 0xcbf29ce484222325
+        for text in traces:
+            number = fnv1a('\n'.join([*text, '']), number)
+        if any(text[-1] == 'given up' for text in traces):
+            yield f'{tick} {tasks} given up'
+        elif tasks:
+            yield f'{tick} {tasks} {number:016x}'
 
 
 def set_up():
@@ -1268,6 +1306,14 @@ def set_up():
 def traces(text):
     """The trace of a text of programs."""
     return ''.join(line + '\n' for name, lines in programs(text) for line in trace(name, lines))
+
+
+def cancelled_traces(text, tick, number):
+    return ''.join(line + '\n' for name, lines in programs(text) for line in cancelled_trace(name, lines, tick, number))
+
+
+def sweeps(text):
+    return ''.join(line + '\n' for name, lines in programs(text) for line in sweep(name, lines))
 
 
 OUTCOMES = ('ok True False None end entered left pending cancelled done set unset locked unlocked none').split()

@@ -1,7 +1,10 @@
 // The programs of tests/programs on CPython 3.14: pyodide, that is CPython in WebAssembly, loaded once in each thread.
 //
 //     node oracle.mjs trace FILE                             prints the trace of a file of programs
-//     node oracle.mjs record FILE.prog...                    writes FILE.trace beside each
+//     node oracle.mjs cancel FILE TICK NUMBER                the same if the NUMBER-th unfinished task is cancelled then
+//     node oracle.mjs record FILE.prog...                    writes FILE.trace and FILE.sweep beside each
+//     node oracle.mjs sweep INTERPRETER FILE.prog...         every task cancelled in every iteration by both: what differs
+//                                                            is stored in differences/
 //     node oracle.mjs compare INTERPRETER COUNT SEED JOBS    random programs from this seed on by both: what differs
 //                                                            is made small and stored in differences/
 //     node oracle.mjs coverage COUNT SEED                    how often which statement has which outcome in them
@@ -39,7 +42,7 @@ def shrink(text, fails):
         return fails(text)
     return generate.shrink(text, valid_and_fails)
 
-{'traces': interpret.traces, 'generate': generate.generate, 'shrink': shrink, 'coverage': interpret.coverage,
+{'traces': interpret.traces, 'cancelled': interpret.cancelled_traces, 'sweeps': interpret.sweeps, 'generate': generate.generate, 'shrink': shrink, 'coverage': interpret.coverage,
  'cover': interpret.cover}
 `).toJs({ dict_converter: Object.fromEntries });
 }
@@ -83,6 +86,30 @@ function store(python, interpreter, program) {
     return true;
 }
 
+// Of one program: how many cancellations from outside end differently. Each is stored with both traces.
+function compareSweep(python, interpreter, program) {
+    const name = /^program (\S+)/.exec(program)[1];
+    const run = (options) => spawnSync(interpreter, options, { input: program, timeout: 120000, encoding: "utf8" });
+    const swept = run(["--sweep"]);
+    const expected = python.sweeps(program).split("\n"), got = new Set(swept.stdout.split("\n"));
+    let differences = 0;
+    if (swept.status !== 0)
+        console.log(`${name}: ${swept.stderr}status ${swept.status ?? swept.signal}`);
+    for (const [tick, count] of expected.slice(1).filter((line) => !got.has(line)).map((line) => line.split(" ")))
+        for (let number = 1; number <= +count; number++) {
+            const right = python.cancelled(program, +tick, number), one = run(["--cancel", tick, `${number}`]);
+            if (right.endsWith("\ngiven up\n") || (right === one.stdout && one.status === 0))
+                continue;
+            const file = join("differences", `${name}-${tick}-${number}`);
+            writeFileSync(`${file}.prog`, program);
+            writeFileSync(`${file}.trace`, right);
+            writeFileSync(`${file}.got`, `${one.stdout}${one.stderr}`);
+            console.log(`differs: ${process.cwd()}/${file}.got`);
+            differences++;
+        }
+    return differences || +(swept.status !== 0);
+}
+
 async function compare({ interpreter, end, first, step }) {
     const python = await loadPython();
     mkdirSync("differences", { recursive: true });
@@ -109,8 +136,24 @@ const modes = {
     },
     async record({ files }) {
         const python = await loadPython();
+        for (const file of files) {
+            const text = readFileSync(file, "utf8"), name = file.replace(/\.prog$/, "");
+            writeFileSync(name + ".trace", python.traces(text));
+            writeFileSync(name + ".sweep", python.sweeps(text));
+        }
+    },
+    async cancel({ files: [file, tick, number] }) {
+        process.stdout.write((await loadPython()).cancelled(readFileSync(file, "utf8"), +tick, +number));
+    },
+    async sweep({ files: [interpreter, ...files] }) {
+        const python = await loadPython();
+        mkdirSync("differences", { recursive: true });
+        let differences = 0;
         for (const file of files)
-            writeFileSync(file.replace(/\.prog$/, "") + ".trace", python.traces(readFileSync(file, "utf8")));
+            for (const program of split(readFileSync(file, "utf8")).filter((text) => text.startsWith("program ")))
+                differences += compareSweep(python, interpreter, program);
+        console.log(`${differences} differences`);
+        process.exitCode = differences > 0 ? 1 : 0;
     },
     async coverage({ files: [count, seed] }) {
         const python = await loadPython();

@@ -13,6 +13,7 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         super().__init__()
         self.now = 0.0
         self.tick = 0
+        self.hook = None  # called in each iteration, where others would wait; if it makes something ready, time stays
         self._selector = self
         self._clock_resolution = 1e-10
 
@@ -20,6 +21,10 @@ class VirtualLoop(asyncio.base_events.BaseEventLoop):
         return self.now
 
     def select(self, timeout):
+        if self.hook is not None:
+            self.hook()
+            if self._ready:
+                return ()
         if timeout is None:
             raise NothingToDo
         self.now += max(timeout, 0)
