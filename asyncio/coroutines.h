@@ -775,8 +775,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   Errors     enter's, before the body; else what exit makes of the body's; ASYNCIO_ERUNTIME for a block that was not
  *              set up
  *
- * ASYNC_FOR(item, block, init(...)) {body} - Python's `async for`, in a block of its own: whatever way the loop ends, the
- * block's exit runs. break ends the loop, continue goes on with the next item.
+ * ASYNC_FOR(item, block, init(...)) {body} - Python's `async for`, in a block of its own: whatever way the loop ends,
+ * the block's exit runs. break ends the loop, continue goes on with the next item.
  *
  *   item       a pointer variable: a field, if the body awaits
  *   block      as above, to a struct that has a member `next`, too: asyncio_status (*next)(asyncio_block *block,
@@ -791,8 +791,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   handle. ASYNC_TRY_ALL(try) catches ASYNCIO_ECANCELLED, too.
  *
  *   All allocate nothing and cost O(1). A block must start among the first 250 awaits of its coroutine; one further
- *   down does not compile (with ASYNCIO_DENSE 0 there is no limit). A WITH counts as three awaits, a FOR as four, a TRY as
- * one.
+ *   down does not compile (with ASYNCIO_DENSE 0 there is no limit). A WITH counts as three awaits, a FOR as four, a
+ *   TRY as one.
  */
 #define ASYNC_WITH(...) ASYNCIO__CAT(ASYNCIO__WITH_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)
 #define ASYNCIO__WITH_1(b) ASYNCIO__WITH_INIT((b), ASYNCIO__NO_INIT)

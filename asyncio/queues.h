@@ -36,8 +36,8 @@
  *
  *   1. What put takes from and get writes to is read or written when the task's turn comes: a field, not a local.
  *   2. Queue and items stay where they are while a task waits in it, one that run() will cancel after main included:
- *      not in main's frame, unless main ends them itself. One loop, one thread: rules 1 and 2 of asyncio/locks.h. A
- *      queue on the heap is given up by asyncio_queue_close.
+ *      not in main's frame, unless main ends them itself. It belongs to the loop of the
+ *      first task that waits in it, and to that one's thread. On the heap it is given up by asyncio_queue_close.
  *   3. An item belongs to nobody before get() returns: who comes between a consumer's wake-up and its turn takes it,
  *      and the consumer queues up again behind the others. No item is ever lost, whoever is cancelled when.
  *   4. Equal items leave a PriorityQueue in no particular order (CPython's): put a serial number into them.
@@ -58,7 +58,7 @@
 #define ASYNCIO_QUEUES_H
 
 #include "../asyncio_loop.h"
-#include "locks.h"
+#include "mixins.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -77,10 +77,9 @@ typedef struct asyncio_queue {
     size_t first;       /* of a Queue: where the oldest item is; the others begin at 0 */
     size_t count;       /* how many there are */
     size_t unfinished;  /* put, and not marked as done */
-    asyncio__node *getters, *putters;
-    asyncio_loop *loop;
+    asyncio__node *getters, *putters, *joiners;
+    asyncio_loop *loop, *join_loop; /* joiners have one of their own, as CPython's Event has */
     asyncio_compare compare;
-    asyncio_event finished;
     uint8_t kind; /* ASYNCIO__QUEUE_* */
     bool heap, closing;
 } asyncio_queue;
@@ -225,7 +224,6 @@ static inline void asyncio__queue_fill(asyncio_queue *queue, int kind, void *ite
     queue->size = size;
     queue->maxsize = maxsize;
     queue->compare = compare;
-    queue->finished.set = true;
 }
 static inline int asyncio__queue_init(asyncio_queue *queue, int kind, void *items, size_t size, size_t count,
                                       asyncio_compare compare)
@@ -343,7 +341,6 @@ static inline int asyncio__queue_add(asyncio_queue *queue, const void *item)
         return ASYNCIO_ENOMEM;
     asyncio__queue_push(queue, item);
     queue->unfinished++;
-    asyncio_event_clear(&queue->finished);
     (void)asyncio__wake_next(&queue->getters);
     return 0;
 }
@@ -512,15 +509,26 @@ static inline int asyncio_queue_task_done(asyncio_queue *queue)
     if (queue->unfinished == 0)
         return ASYNCIO_EVALUE;
     if (--queue->unfinished == 0)
-        asyncio_event_set(&queue->finished);
+        asyncio__let_go(&queue->joiners, 0);
     return 0;
 }
+static inline void asyncio__joiner_wake(asyncio__node *node, asyncio_future *future)
+{
+    (void)future;
+    asyncio__wake(asyncio__node_task(node), 0, 0);
+}
+static inline void asyncio__joiner_detach(asyncio_task *task)
+{
+    asyncio__list_remove(&asyncio__queue_awaited(task)->joiners, &task->wait.node);
+}
+static const asyncio__wait asyncio__joiner_wait = {NULL, asyncio__joiner_wake, asyncio__joiner_detach, NULL,
+                                                   "waiting for a Queue's items to be done", false};
 #define asyncio_queue_join(queue) asyncio__queue_join(ASYNCIO__CURRENT, queue)
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__queue_join(asyncio_task *task, asyncio_queue *queue)
 {
     if (queue->unfinished == 0)
         return asyncio__status(0, 0);
-    return asyncio__event_wait(task, &queue->finished);
+    return asyncio__wait_in(task, &asyncio__joiner_wait, queue, &queue->joiners, &queue->join_loop);
 }
 
 /*
@@ -539,7 +547,7 @@ static inline void asyncio_queue_shutdown(asyncio_queue *queue, bool immediate)
         queue->unfinished -= queue->count < queue->unfinished ? queue->count : queue->unfinished;
         queue->count = 0;
         if (queue->unfinished == 0)
-            asyncio_event_set(&queue->finished);
+            asyncio__let_go(&queue->joiners, 0);
     }
     asyncio__wake_all(&queue->getters);
     asyncio__wake_all(&queue->putters);

@@ -33,8 +33,8 @@
  * Rules, the bad news first
  *
  *   1. The structs and the children's array are storage of yours in which the library has its links: fields, never
- *      locals. They stay where they are until the await of gather, wait, shield or cancel_and_wait is over, or the block
- *      of as_completed; then no pointer into them is left. Of asyncio_gather_future, asyncio_shield_outer and
+ *      locals. They stay where they are until the await of gather, wait, shield or cancel_and_wait is over, or
+ *      as_completed's block; then no pointer into them is left. Of asyncio_gather_future, asyncio_shield_outer and
  *      asyncio_as_completed_init until you close them: to forget that before the storage goes corrupts memory.
  *   2. gather ends at the first error; the other children run on, and their errors are lost, as in Python. Cancelling
  *      who awaits a gather cancels its children. A task group (asyncio/taskgroups.h) is the easier form.
@@ -1277,7 +1277,9 @@ static inline asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait
  * use until next() gave NULL, or asyncio_as_completed_close.
  *
  *   Suspends   never
- *   Returns    0; ASYNCIO_ENOLOOP; the block's errors: next() gives them, too. asyncio_as_completed_init_ticks: in ticks.
+ *   Returns    0; ASYNCIO_ENOLOOP; the block's errors: next() gives them, too.
+ *
+ * asyncio_as_completed_init_ticks: in ticks.
  */
 #define asyncio_as_completed(...) asyncio_as_completed_init(ASYNCIO__BLOCK, __VA_ARGS__)
 #define asyncio_as_completed_ticks(children, n, ticks)                                                                 \

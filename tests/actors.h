@@ -198,7 +198,7 @@ static void close_stage(void)
     CHECK(event.waiters == NULL);
     CHECK(semaphore.waiters == NULL && semaphore.woken == 0);
     CHECK(barrier.waiters == NULL);
-    CHECK(queue.getters == NULL && queue.putters == NULL && queue.finished.waiters == NULL);
+    CHECK(queue.getters == NULL && queue.putters == NULL && queue.joiners == NULL);
 #endif
 }
 

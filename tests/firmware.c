@@ -7,6 +7,7 @@
  */
 #include "asyncio_loop.h"
 #ifdef FIRMWARE_LOCKS
+#include "asyncio/locks.h"
 #include "asyncio/queues.h"
 #endif
 
