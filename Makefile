@@ -119,7 +119,7 @@ build/examples/%: examples/%/*.c $(HEADERS) $(wildcard examples/*/*.h) build/fla
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O2 $(CFLAGS) $(filter %.c,$^) -o $@ -pthread
 
-build/oracle/interpret: tests/oracle/interpret.c $(HEADERS) build/flags | setup
+build/oracle/interpret: tests/oracle/interpret.c $(wildcard tests/oracle/*.h) $(HEADERS) build/flags | setup
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O2 $(CFLAGS) $< -o $@ -pthread
 

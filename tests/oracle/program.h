@@ -6,6 +6,11 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
+#include <stddef.h>
+static void *count_malloc(size_t size); /* runs.h */
+static void count_free(void *memory);
+#define ASYNCIO_MALLOC(size) count_malloc(size)
+#define ASYNCIO_FREE(memory) count_free(memory)
 #include "asyncio.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -198,6 +203,8 @@ struct statement {
 
 /* ---- The text ---- */
 
+#define BLANKS " \t\r"
+
 struct line {
     int number, count;
     char **words;
@@ -206,18 +213,19 @@ struct line {
 struct parser {
     const char *file, *program;
     struct line *lines;
-    int count, at;
+    int count, at, line; /* line: the number of the last one */
     struct name *names, **last_name;
     bool in_callback;
     int in_except, in_loop;
 };
 
+/* Ends the process with status 2. */
 __attribute__((noreturn)) static void parse_error(const struct parser *parser, const char *format, ...)
 {
     va_list arguments;
-    int at = parser->at > 0 ? parser->at - 1 : 0;
+    int line = parser->at > 0 ? parser->lines[parser->at - 1].number : parser->line;
     va_start(arguments, format);
-    fprintf(stderr, "%s, %s, line %d: ", parser->file, parser->program, at < parser->count ? parser->lines[at].number : 0);
+    fprintf(stderr, "%s:%d: ", parser->file, line);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -848,7 +856,7 @@ static void split_line(char **text, struct line *line)
     *end = '\0';
     at[strcspn(at, "#")] = '\0';
     line->count = 0;
-    for (at = strtok(at, " \t\r"); at != NULL; at = strtok(NULL, " \t\r")) {
+    for (at = strtok(at, BLANKS); at != NULL; at = strtok(NULL, BLANKS)) {
         if (line->count == room) {
             char **more = (char **)make_room((size_t)(room = room * 2 + 8) * sizeof *more);
             if (line->count > 0)
@@ -859,38 +867,39 @@ static void split_line(char **text, struct line *line)
     }
 }
 
-/* Reads one program, up to the next line `program`; false at the end of the text. */
-static bool read_program(struct parser *parser, char **text, int *number)
+static void add_line(struct parser *parser, const struct line *line, int *room)
+{
+    if (parser->count == *room) {
+        struct line *more = (struct line *)make_room((size_t)(*room = *room * 2 + 64) * sizeof *more);
+        if (parser->count > 0)
+            memcpy(more, parser->lines, (size_t)parser->count * sizeof *more);
+        parser->lines = more;
+    }
+    parser->lines[parser->count++] = *line;
+}
+
+/* Reads the text of one program, which it cuts up; `number`: of the line before it. */
+static void read_program(struct parser *parser, const char *file, char *text, int number)
 {
     int room = 0;
-    parser->program = NULL;
-    parser->count = parser->at = 0;
-    while (**text != '\0') {
+    memset(parser, 0, sizeof *parser);
+    parser->file = file;
+    while (*text != '\0') {
         struct line line;
-        char *before = *text;
-        size_t begin = strspn(before, " \t\r");
-        if (parser->program != NULL && strncmp(before + begin, "program ", 8) == 0)
-            break;
         memset(&line, 0, sizeof line);
-        line.number = ++*number;
-        split_line(text, &line);
+        line.number = ++number;
+        split_line(&text, &line);
         if (line.count == 0)
             continue;
-        if (parser->program == NULL) {
-            parser->program = line.count == 2 ? line.words[1] : "?";
-            if (strcmp(line.words[0], "program") != 0)
-                parse_error(parser, "no program yet");
+        parser->line = line.number;
+        if (parser->program != NULL) {
+            add_line(parser, &line, &room);
             continue;
         }
-        if (parser->count == room) {
-            struct line *more = (struct line *)make_room((size_t)(room = room * 2 + 64) * sizeof *more);
-            if (parser->count > 0)
-                memcpy(more, parser->lines, (size_t)parser->count * sizeof *more);
-            parser->lines = more;
-        }
-        parser->lines[parser->count++] = line;
+        if (strcmp(line.words[0], "program") != 0 || line.count != 2)
+            parse_error(parser, "program NAME");
+        parser->program = line.words[1];
     }
-    return parser->program != NULL;
 }
 
 #endif

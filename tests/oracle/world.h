@@ -72,6 +72,8 @@ struct unread {
     char text[160];
 };
 
+static FILE *trace;
+
 static struct {
     asyncio_runner runner;
     asyncio_loop *loop;
@@ -80,7 +82,9 @@ static struct {
     bool eager;
     unsigned serial;       /* of the newest task or Future */
     unsigned search;       /* of the newest look for a circle */
-    unsigned idle;         /* deadlocks: for CPython, each is an iteration */
+    bool watched;          /* see runs.h */
+    bool told;             /* of an allocation that failed */
+    unsigned idle;         /* deadlocks: for CPython, each is an iteration; here only if nobody watches */
     long names_before;     /* of the last task of the program before */
     asyncio_task *main;
     struct future *futures; /* newest first */
@@ -133,7 +137,7 @@ static const char *error_text(int err, asyncio_value detail)
 static void say_where(asyncio_task *task)
 {
     char buffer[32];
-    printf("%u %lld %s ", (unsigned)world.loop->ticks + world.idle,
+    fprintf(trace, "%u %lld %s ", (unsigned)world.loop->ticks + world.idle,
            (long long)(asyncio_loop_time(world.loop) / (ASYNCIO_TICKS_PER_SECOND / UNIT)),
            task != NULL ? name_of(task, buffer) : "-");
 }
@@ -143,9 +147,9 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     va_list arguments;
     say_where(asyncio_current_task());
     va_start(arguments, format);
-    vprintf(format, arguments);
+    vfprintf(trace, format, arguments);
     va_end(arguments);
-    putchar('\n');
+    putc('\n', trace);
 }
 
 static void say_error(const struct statement *at, int err, asyncio_value detail)
@@ -588,10 +592,10 @@ static void say_all_tasks(const struct statement *at)
     size_t count = asyncio_all_tasks(world.loop, tasks, CALLS + STEPS + 1), i;
     char buffer[32];
     say_where(asyncio_current_task());
-    printf("%s =%s", at->text, count == 0 ? " None" : "");
+    fprintf(trace, "%s =%s", at->text, count == 0 ? " None" : "");
     for (i = 0; i < count; i++)
-        printf(" %s", name_of(tasks[i], buffer));
-    putchar('\n');
+        fprintf(trace, " %s", name_of(tasks[i], buffer));
+    putc('\n', trace);
 }
 
 static void say_current(const struct statement *at)
@@ -1007,12 +1011,17 @@ static void on_report(asyncio_loop *loop, const asyncio_exception_context *conte
     } else if (ends_with(message, "exception in shielded future") ||
                ends_with(message, "during asyncio.run() shutdown")) {
         say_where(NULL);
-        printf("! %s %s\n", message, error_text(context->err, context->detail));
+        fprintf(trace, "! %s %s\n", message, error_text(context->err, context->detail));
     } else if (strstr(message, "but it is pending") != NULL) {
         add_unread(&world.unfinished, context);
     } else if (context->err == ASYNCIO_EDEADLOCK) {
-        world.idle++;
-    } else if (context->err != 0 && context->err != ASYNCIO_ENOMEM) {
+        if (world.watched)
+            asyncio_loop_add_source(loop); /* for the next run */
+        else
+            world.idle++;
+    } else if (context->err == ASYNCIO_ENOMEM) {
+        world.told = true;
+    } else if (context->err != 0) {
         asyncio_default_exception_handler(loop, context, NULL);
     }
 }
