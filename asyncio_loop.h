@@ -788,8 +788,11 @@ ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
         return err;
     for (;;) {
         if (loop->core.head == NULL && loop->target != NULL && asyncio__stuck(loop)) {
-            loop->deadlocked = true;
-            break;
+            asyncio__look_outside(loop, 0); /* a signal that has come already may still end the wait */
+            if (asyncio__stuck(loop)) {
+                loop->deadlocked = true;
+                break;
+            }
         }
         asyncio__run_once(loop);
         if (loop->stopping || loop->interrupted)

@@ -179,6 +179,29 @@ TEST(test_an_error_is_printed_with_its_awaits)
     CHECK_STR(printed, "CancelledError\n");
 }
 
+/* A task that fails, and nobody ever looks: the default handler says so when it goes. */
+ASYNC(fails_unseen, asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_NEW(give, .err = ENOENT), .into = &self->task, .name = "unseen");
+    ASYNC_AWAIT(asyncio_sleep(2));
+    CHECK(asyncio_task_done(self->task));
+    log_add("before");
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_default_exc_handler_coro)
+{
+    capture();
+    CHECK_EQ(asyncio_run(ASYNC_NEW(fails_unseen), .port = &asyncio_virtual_port), 0);
+    captured();
+    CHECK_LOG("before");
+    CHECK(strstr(printed, "asyncio: Task exception was never retrieved\n") == printed);
+    CHECK(strstr(printed, "unseen") != NULL);
+    CHECK(strstr(printed, "in give") != NULL);
+    CHECK(strstr(printed, strerror(ENOENT)) != NULL);
+}
+
 /* ---- The orderly end ---- */
 
 ASYNC(background, const char *name; int err;)
@@ -429,6 +452,41 @@ TEST(test_interrupt_wait)
     CHECK_EQ(asyncio_runner_close(&runner), 0);
 }
 
+/* Waiting for a Future, it is cancelled, too. */
+static asyncio_future awaited;
+ASYNC(waits_for_future)
+{
+    ASYNC_BEGIN;
+    asyncio_future_init(&awaited, NULL);
+    CHECK_EQ(asyncio_call_later(asyncio_get_running_loop(), NULL, 1, interrupt, NULL), 0);
+    ASYNC_AWAIT(&awaited);
+    log_add("not reached");
+    ASYNC_END;
+}
+TEST(test_interrupt_wait_for_a_future)
+{
+    CHECK_EQ(asyncio_run(ASYNC_NEW(waits_for_future), .loop = reporting_loop(), .quiet = true), ASYNCIO_EINTERRUPT);
+    CHECK(asyncio_future_cancelled(&awaited));
+    CHECK_LOG("");
+}
+
+ASYNC(cancels_and_interrupts, asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    asyncio_task_cancel(self->task, NULL);
+    interrupt(NULL);
+    ASYNC_END;
+}
+ASYNC(cancelled_by_another)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_NEW(cancels_and_interrupts, .task = asyncio_current_task()));
+    ASYNC_AWAIT(asyncio_sleep(10));
+    ASYNC_FINALLY;
+    ASYNC_AWAIT(asyncio_sleep(10)); /* the signal comes to a loop, not into a callback: it needs an iteration */
+    ASYNC_END;
+}
 ASYNC(cancelled_by_itself)
 {
     ASYNC_BEGIN;
@@ -459,6 +517,7 @@ ASYNC(turns_it, int err; int into;)
 TEST(test_interrupt_cancelled_task)
 {
     asyncio_value value = 0;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(cancelled_by_another), .loop = reporting_loop(), .quiet = true), ASYNCIO_ECANCELLED);
     CHECK_EQ(asyncio_run(ASYNC_NEW(cancelled_by_itself), .loop = reporting_loop(), .quiet = true), ASYNCIO_ECANCELLED);
     CHECK_EQ(asyncio_run(ASYNC_NEW(cancelled_twice), .loop = reporting_loop(), .quiet = true), ASYNCIO_ECANCELLED);
     CHECK_EQ(asyncio_run(ASYNC_NEW(turns_it, .into = ENOENT), .loop = reporting_loop(), .quiet = true), ENOENT);
@@ -567,6 +626,7 @@ int main(void)
     RUN(test_run_on_a_loop_on_the_heap);
     RUN(test_run_from_running_loop);
     RUN(test_an_error_is_printed_with_its_awaits);
+    RUN(test_default_exc_handler_coro);
     RUN(test_run_cancels_hanging_tasks);
     RUN(test_run_reports_hanging_tasks_errors);
     RUN(test_tasks_created_during_shutdown);
@@ -577,6 +637,7 @@ int main(void)
     RUN(test_runner_recursive_run);
     RUN(test_interrupt_busy);
     RUN(test_interrupt_wait);
+    RUN(test_interrupt_wait_for_a_future);
     RUN(test_interrupt_cancelled_task);
     RUN(test_interrupt_twice);
     RUN(test_another_handler_of_sigint);
