@@ -121,18 +121,25 @@ TEST(test_a_callback_may_schedule_its_own_handle)
     close_loop();
 }
 
+/* What a callback schedules, a timer's or another, waits for the next iteration. */
 static asyncio_handle scheduled;
 static void schedule(void *arg) { CHECK_EQ(asyncio_call_soon(&loop, &scheduled, word, arg), 0); }
-TEST(test_run_once_schedule_handle)
+TEST(test__run_once_schedule_handle)
 {
     asyncio_handle first;
-    open_loop();
-    CHECK_EQ(asyncio_call_soon(&loop, &first, schedule, "second"), 0);
-    CHECK_EQ(asyncio_loop_step(&loop, 0), 0);
-    CHECK_LOG("");
-    CHECK_EQ(asyncio_loop_step(&loop, 0), 0);
-    CHECK_LOG("second");
-    close_loop();
+    int timer;
+    for (timer = 0; timer < 2; timer++) {
+        open_loop();
+        if (timer)
+            CHECK_EQ(asyncio_call_at(&loop, &first, -1, schedule, "second"), 0);
+        else
+            CHECK_EQ(asyncio_call_soon(&loop, &first, schedule, "second"), 0);
+        CHECK_EQ(asyncio_loop_step(&loop, 0), 0);
+        CHECK_LOG("");
+        CHECK_EQ(asyncio_loop_step(&loop, 0), 0);
+        CHECK_LOG("second");
+        close_loop();
+    }
 }
 
 TEST(test_call_later)
@@ -329,7 +336,21 @@ TEST(test_handle_cancel_of_a_timer_that_is_due)
 
 /* ---- One iteration ---- */
 
+static void count(void *arg) { ++*(int *)arg; }
 TEST(test_run_once)
+{
+    asyncio_handle handle, last;
+    int times = 0;
+    open_loop();
+    CHECK_EQ(asyncio_call_soon(&loop, &handle, count, &times), 0);
+    CHECK_EQ(asyncio_call_soon(&loop, &last, stop, NULL), 0);
+    CHECK_EQ(asyncio_run_forever(&loop), 0);
+    CHECK_EQ(times, 1);
+    CHECK_EQ(loop.ticks, 1);
+    close_loop();
+}
+
+TEST(test__run_once)
 {
     asyncio_handle timers[3];
     open_port(&exact_port);
@@ -563,6 +584,64 @@ TEST(test_run_until_complete_nesting)
     run_briefly();
     CHECK_LOG("nested");
     CHECK_EQ(asyncio_loop_close(&inner), 0);
+    close_loop();
+}
+
+/* A task that ends as if by Ctrl-C: the error comes out, is not reported besides, and leaves no stop() behind. */
+ASYNC(interrupted)
+{
+    ASYNC_BEGIN;
+    ASYNC_RAISE(ASYNCIO_EINTERRUPT);
+    ASYNC_END;
+}
+static struct interrupted_task interrupted_storage;
+static int interrupted_reports;
+static void count_report(asyncio_loop *self, const asyncio_exception_context *context, void *arg)
+{
+    (void)self, (void)context, (void)arg;
+    interrupted_reports++;
+}
+TEST(test_run_forever_keyboard_interrupt)
+{
+    open_loop();
+    interrupted_reports = 0;
+    asyncio_set_exception_handler(&loop, count_report, NULL);
+    CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_AT(&interrupted_storage, interrupted), NULL), ASYNCIO_EINTERRUPT);
+    close_loop();
+    CHECK_EQ(interrupted_reports, 0);
+}
+
+static void stop_too(void *arg)
+{
+    log_add((const char *)arg);
+    asyncio_loop_stop(&loop);
+}
+static void schedule_stop(void *arg) { CHECK_EQ(asyncio_call_soon(&loop, &scheduled, stop_too, arg), 0); }
+TEST(test_run_until_complete_baseexception)
+{
+    asyncio_handle handle;
+    open_loop();
+    CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_AT(&interrupted_storage, interrupted), NULL), ASYNCIO_EINTERRUPT);
+    CHECK_EQ(asyncio_call_soon(&loop, &handle, schedule_stop, "called"), 0);
+    CHECK_EQ(asyncio_run_forever(&loop), 0); /* it needs a second iteration */
+    CHECK_LOG("called");
+    close_loop();
+}
+
+static void close_it(void *arg)
+{
+    CHECK_EQ(asyncio_loop_close(&loop), ASYNCIO_ERUNNING);
+    log_add((const char *)arg);
+}
+TEST(test_close_running_event_loop)
+{
+    asyncio_handle first, second;
+    open_loop();
+    CHECK_EQ(asyncio_call_soon(&loop, &first, close_it, "refused"), 0);
+    CHECK_EQ(asyncio_call_soon(&loop, &second, word, "goes on"), 0);
+    run_briefly();
+    CHECK_LOG("refused goes on");
+    CHECK(!asyncio_loop_is_closed(&loop));
     close_loop();
 }
 
@@ -907,6 +986,27 @@ TEST(test_call_soon_threadsafe_same_thread)
     CHECK_EQ(asyncio_call_soon_threadsafe(&loop, &mixed[1], word, "no"), ASYNCIO_ECLOSED);
 }
 
+#if ASYNCIO_SELECTORS
+/* Delays below what the clock or the system can tell end by themselves, not in a loop that asks over and over. With
+ * the real clock: it takes a tenth of a millisecond. */
+ASYNC(naps, double delay;)
+{
+    ASYNC_BEGIN;
+    for (self->delay = 1e-4; self->delay > 1e-12; self->delay *= 1e-2)
+        ASYNC_AWAIT(asyncio_sleep(self->delay));
+    ASYNC_END;
+}
+static struct naps_task naps_storage;
+
+TEST(test_timeout_rounding)
+{
+    CHECK_EQ(asyncio_loop_init(&loop, NULL), 0);
+    CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_AT(&naps_storage, naps), NULL), 0);
+    CHECK(loop.ticks <= 20);
+    close_loop();
+}
+#endif
+
 /* ---- Inside a foreign main loop ---- */
 
 ASYNC(blink, int n;)
@@ -1026,7 +1126,7 @@ int main(void)
     RUN(test_call_soon_on_the_heap);
 #endif
     RUN(test_a_callback_may_schedule_its_own_handle);
-    RUN(test_run_once_schedule_handle);
+    RUN(test__run_once_schedule_handle);
     RUN(test_call_later);
     RUN(test_call_later_negative_delays);
     RUN(test_time_and_call_at);
@@ -1039,6 +1139,7 @@ int main(void)
     RUN(test_handle_cancel_all_that_is_left_of_the_batch);
     RUN(test_handle_cancel_of_a_timer_that_is_due);
     RUN(test_run_once);
+    RUN(test__run_once);
     RUN(test_cancelled_timers_are_gone_at_once);
     RUN(test_lazy_passes);
     RUN(test_run_forever_pre_stopped);
@@ -1048,6 +1149,9 @@ int main(void)
     RUN(test_run_until_future);
     RUN(test_run_until_complete_stopped);
     RUN(test_run_until_complete_nesting);
+    RUN(test_run_forever_keyboard_interrupt);
+    RUN(test_run_until_complete_baseexception);
+    RUN(test_close_running_event_loop);
     RUN(test_close);
     RUN(test_set_exception_handler);
 #if ASYNCIO_ALL_TASKS
@@ -1065,6 +1169,9 @@ int main(void)
     RUN(test_check_thread);
 #endif
     RUN(test_call_soon_threadsafe_same_thread);
+#if ASYNCIO_SELECTORS
+    RUN(test_timeout_rounding);
+#endif
     RUN(test_custom_run_forever_integration);
     RUN(test_deadlock);
     RUN(test_no_deadlock);

@@ -87,8 +87,6 @@ ASYNC(completes, struct returns_task child; struct raises_task bad; asyncio_task
     CHECK(asyncio_task_done(self->task));
     CHECK_EQ(asyncio_task_result(self->task, &self->value), 0);
     CHECK_EQ(self->value, 12);
-    CHECK(!asyncio_task_cancel(self->task, "late")); /* test_cancellation_after_eager_completion */
-    CHECK(!asyncio_task_cancelled(self->task));
     asyncio_task_release(self->task);
     CHECK_EQ(asyncio_create_task(ASYNC_AT(&self->bad, raises), .into = &self->task), 0); /* the task's error */
     CHECK(asyncio_task_done(self->task));
@@ -104,6 +102,23 @@ ASYNC(completes, struct returns_task child; struct raises_task bad; asyncio_task
 }
 
 TEST(test_eager_completion) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, completes), 0); }
+
+ASYNC(cancelled_late, struct returns_task child; asyncio_task *task; int got;)
+{
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_create_task(ASYNC_AT(&self->child, returns, .value = 12), .into = &self->task), 0);
+    CHECK(!asyncio_task_cancel(self->task, "late"));
+    ASYNC_AWAIT_INTO(self->got, self->task);
+    CHECK_EQ(self->got, 12);
+    CHECK(!asyncio_task_cancelled(self->task));
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+
+TEST(test_cancellation_after_eager_completion)
+{
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, cancelled_late), 0);
+}
 
 ASYNC(blocks_on, asyncio_future *future; int got;)
 {
@@ -372,7 +387,99 @@ TEST(test_eager_fire_and_forget)
     CHECK_EQ(blocks, before);
 }
 
-/* Python's BaseTaskCountingTests, with tasks that are awaited one by one: how many had to be scheduled. */
+/* Python's BaseTaskCountingTests: how many of the tasks that each level starts five of had to be scheduled. */
+static int scheduled;
+static int count_scheduled(asyncio_loop *where, asyncio_root *root, const asyncio_task_options *options, int eager)
+{
+    asyncio_task_options counted = *options;
+    asyncio_task *task;
+    int err;
+    counted.into = &task;
+    counted.eager_start = eager;
+    err = asyncio_task_new(where, root, &counted);
+    scheduled += err == 0 && !asyncio_task_done(task);
+    if (options->into != NULL)
+        *options->into = task;
+    else if (err == 0)
+        asyncio_task_release(task);
+    return err;
+}
+static int counts_lazy(asyncio_loop *where, asyncio_root *root, const asyncio_task_options *options)
+{
+    return count_scheduled(where, root, options, 0);
+}
+static int counts_eager(asyncio_loop *where, asyncio_root *root, const asyncio_task_options *options)
+{
+    return count_scheduled(where, root, options, 1);
+}
+
+ASYNC(chain, int depth; int got;)
+{
+    ASYNC_BEGIN;
+    if (self->depth == 0)
+        ASYNC_RETURN(0);
+    ASYNC_AWAIT_INTO(self->got, ASYNC_NEW(chain, .depth = self->depth - 1));
+    ASYNC_RETURN(self->got + 1);
+    ASYNC_END;
+}
+ASYNC(gathers, int depth; asyncio_gather all; asyncio_child children[5];)
+{
+    ASYNC_BEGIN;
+    if (self->depth > 0)
+        ASYNC_AWAIT(asyncio_gather(&self->all, self->children, ASYNC_NEW(gathers, .depth = self->depth - 1),
+                                   ASYNC_NEW(gathers, .depth = self->depth - 1),
+                                   ASYNC_NEW(gathers, .depth = self->depth - 1),
+                                   ASYNC_NEW(gathers, .depth = self->depth - 1),
+                                   ASYNC_NEW(gathers, .depth = self->depth - 1)));
+    ASYNC_END;
+}
+ASYNC(groups, int depth; asyncio_taskgroup group; int i;)
+{
+    ASYNC_BEGIN;
+    if (self->depth > 0) {
+        ASYNC_WITH(&self->group, asyncio_taskgroup())
+        {
+            for (self->i = 0; self->i < 5; self->i++)
+                CHECK_EQ(asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(groups, .depth = self->depth - 1)), 0);
+        }
+    }
+    ASYNC_END;
+}
+
+/* The main task is one of them: it begins before the loop runs. */
+TEST(test_awaitables_chain)
+{
+    long before = blocks;
+    scheduled = 0;
+    CHECK_EQ(RUN_CORO_WITH(counts_lazy, chain, .depth = 100), 0);
+    CHECK_EQ(RUN_CORO_WITH(counts_eager, chain, .depth = 100), 0);
+    CHECK_EQ(scheduled, 2);
+    CHECK_EQ(blocks, before);
+}
+TEST(test_recursive_taskgroups)
+{
+    long before = blocks;
+    scheduled = 0;
+    CHECK_EQ(RUN_CORO_WITH(counts_lazy, groups, .depth = 4), 0);
+    CHECK_EQ(scheduled, 781);
+    scheduled = 0;
+    CHECK_EQ(RUN_CORO_WITH(counts_eager, groups, .depth = 4), 0);
+    CHECK_EQ(scheduled, 156); /* a group waits for its children's callbacks, which take an iteration */
+    CHECK_EQ(blocks, before);
+}
+TEST(test_recursive_gather)
+{
+    long before = blocks;
+    scheduled = 0;
+    CHECK_EQ(RUN_CORO_WITH(counts_lazy, gathers, .depth = 4), 0);
+    CHECK_EQ(scheduled, 781); /* 1 + 5 + 25 + 125 + 625 */
+    scheduled = 0;
+    CHECK_EQ(RUN_CORO_WITH(counts_eager, gathers, .depth = 4), 0);
+    CHECK_EQ(scheduled, 1);
+    CHECK_EQ(blocks, before);
+}
+
+/* The same with tasks that are awaited one by one, and that suspend. */
 static int resumed;
 ASYNC(recursive, int width; int depth; asyncio_task *tasks[2]; int i; int suspends; uint32_t ticks;)
 {
@@ -416,6 +523,7 @@ int main(void)
     RUN(test_eager_ticks);
     RUN(test_await_future_during_eager_step);
     RUN(test_eager_completion);
+    RUN(test_cancellation_after_eager_completion);
     RUN(test_block_after_eager_step);
     RUN(test_cancellation_after_eager_step_blocks);
     RUN(test_self_cancellation_in_the_eager_step);
@@ -432,6 +540,9 @@ int main(void)
 #endif
 #ifdef ASYNC_NEW
     RUN(test_eager_fire_and_forget);
+    RUN(test_awaitables_chain);
+    RUN(test_recursive_taskgroups);
+    RUN(test_recursive_gather);
     RUN(test_recursive);
 #endif
     return tap_end();

@@ -191,6 +191,32 @@ TEST(test_future_await_by_many)
     close_loop();
 }
 
+ASYNC(awaits_twice, asyncio_future *future; int first; int second; uint32_t ticks;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT_INTO(self->first, self->future);
+    self->ticks = loop.ticks;
+    ASYNC_AWAIT_INTO(self->second, self->future); /* done: it does not wait again */
+    CHECK_EQ(loop.ticks, self->ticks);
+    ASYNC_END;
+}
+
+TEST(test_yield_from_twice)
+{
+    static struct awaits_twice_task storage;
+    asyncio_future future;
+    open_loop();
+    asyncio_future_init(&future, &loop);
+    START(&storage, awaits_twice, .future = &future);
+    step(1);
+    CHECK_EQ(asyncio_future_set_result(&future, 42), 0);
+    step(1);
+    CHECK(asyncio_task_done(ASYNC_TASK(&storage)));
+    CHECK_EQ(storage.frame.first, 42);
+    CHECK_EQ(storage.frame.second, 42);
+    close_loop();
+}
+
 /* Cancelling one waiter cancels the Future, and so all waiters: Python's, and why there is shield(). */
 TEST(test_cancel_of_a_waiter_cancels_the_future)
 {
@@ -740,6 +766,7 @@ int main(void)
     RUN(test_set_exception_checks_the_range);
     RUN(test_set_exception_cancelled);
     RUN(test_future_await_by_many);
+    RUN(test_yield_from_twice);
     RUN(test_cancel_of_a_waiter_cancels_the_future);
     RUN(test_callbacks_invoked_on_set_result);
     RUN(test_callbacks_invoked_on_set_exception);

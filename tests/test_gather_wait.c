@@ -41,19 +41,31 @@ ASYNC(worker, double delay; asyncio_value value; int raise; const char *end, *st
 }
 #define NEW(...) ASYNC_NEW(worker, __VA_ARGS__)
 
-static asyncio_future a, b, c;
+static asyncio_future a, b, c, d, e, f;
 static void futures_init(void)
 {
     asyncio_future_init(&a, &loop);
     asyncio_future_init(&b, &loop);
     asyncio_future_init(&c, &loop);
+    asyncio_future_init(&d, &loop);
+    asyncio_future_init(&e, &loop);
+    asyncio_future_init(&f, &loop);
 }
 static void futures_release(void)
 {
     asyncio_future_release(&a);
     asyncio_future_release(&b);
     asyncio_future_release(&c);
+    asyncio_future_release(&d);
+    asyncio_future_release(&e);
+    asyncio_future_release(&f);
 }
+static void says_done(asyncio_future *future, void *arg)
+{
+    CHECK(asyncio_future_done(future));
+    log_tick((const char *)arg);
+}
+static char word_done[] = "done";
 
 /* ---- gather ---- */
 
@@ -73,10 +85,35 @@ ASYNC(first_error, asyncio_gather all; asyncio_child children[2]; asyncio_task *
     asyncio_task_release(self->slow);
     ASYNC_END;
 }
+/* The first error ends it, once; what the others do then is nobody's business. */
+ASYNC(five_futures, asyncio_gather all; asyncio_child children[5]; asyncio_handle handle; asyncio_future *outer;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    self->outer = asyncio_gather_future(&self->all, self->children, &a, &b, &c, &d, &e);
+    asyncio_future_add_done_callback(self->outer, &self->handle, says_done, word_done);
+    asyncio_future_set_result(&a, 1);
+    asyncio_future_set_exception(&b, E1);
+    TURN;
+    TURN;
+    CHECK_LOG("3 done");
+    CHECK_EQ(asyncio_future_exception(self->outer), E1);
+    asyncio_future_set_result(&c, 3);
+    asyncio_future_cancel(&d, NULL);
+    asyncio_future_set_exception(&e, E2);
+    TURN;
+    CHECK_EQ(asyncio_future_exception(self->outer), E1);
+    CHECK(!asyncio_future_cancelled(self->outer));
+    asyncio_gather_close(&self->all);
+    futures_release();
+    ASYNC_END;
+}
 TEST(test_one_exception)
 {
     PLAY(first_error);
     CHECK_LOG("5 E1 7 slow finished 8 slow result");
+    PLAY(five_futures);
+    CHECK_LOG("");
 }
 
 ASYNC(gathers_two, asyncio_gather all; asyncio_child children[2]; int err; asyncio_value why;)
@@ -106,10 +143,42 @@ ASYNC(cancels_a_gather, asyncio_task *task; asyncio_waiting waiting; asyncio_chi
     asyncio_task_release(self->task);
     ASYNC_END;
 }
+/* The same through the Future, and two children that wait for one Future: it is cancelled, too. */
+ASYNC(awaits_a, asyncio_future *outer;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(self->outer != NULL ? self->outer : &a);
+    log_tick("NOT REACHED");
+    ASYNC_END;
+}
+ASYNC(cancels_an_outer, asyncio_gather all; asyncio_child children[2]; asyncio_task *one, *two, *task; int err;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    START(ASYNC_NEW(awaits_a), .into = &self->one);
+    START(ASYNC_NEW(awaits_a), .into = &self->two);
+    START(ASYNC_NEW(awaits_a, .outer = asyncio_gather_future(&self->all, self->children, self->one, self->two)),
+          .into = &self->task);
+    TURN;
+    CHECK(asyncio_task_cancel(self->task, NULL));
+    ASYNC_CATCH_ALL(self->err, self->task);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    CHECK(!asyncio_future_cancel(asyncio_gather_outer(&self->all), NULL));
+    CHECK(asyncio_future_cancelled(&a));
+    CHECK(asyncio_task_cancelled(self->one) && asyncio_task_cancelled(self->two));
+    asyncio_gather_close(&self->all);
+    asyncio_task_release(self->one);
+    asyncio_task_release(self->two);
+    asyncio_task_release(self->task);
+    futures_release();
+    ASYNC_END;
+}
 TEST(test_cancellation_broadcast)
 {
     PLAY(cancels_a_gather);
     CHECK_LOG("3 cancel 4 child 1 4 child 2 6 CancelledError q 8 True");
+    PLAY(cancels_an_outer);
+    CHECK_LOG("");
 }
 
 ASYNC(child_cancelled, asyncio_gather all; asyncio_child children[2]; asyncio_task *a, *b; asyncio_future *outer;
@@ -192,30 +261,62 @@ TEST(test_duplicate_coroutines)
     CHECK_LOG("2 run 4 all 4 none 5 cb");
 }
 
-ASYNC(results, asyncio_gather all; asyncio_child children[3]; int i;)
+/* Errors are results, in the order of the arguments; it waits for the last. */
+ASYNC(results, asyncio_gather all; asyncio_child children[4]; asyncio_handle handle;)
 {
     ASYNC_BEGIN;
     futures_init();
-    (void)asyncio_gather_return_exceptions(&self->all, self->children, &a, &b, &c);
+    (void)asyncio_gather_return_exceptions(&self->all, self->children, &a, &b, &c, &d);
+    asyncio_future_add_done_callback(asyncio_gather_outer(&self->all), &self->handle, says_done, word_done);
+    asyncio_future_set_result(&b, 1);
     asyncio_future_set_exception(&c, E1);
-    asyncio_future_set_result(&b, 2);
+    asyncio_future_set_result(&a, 3);
     TURN;
     CHECK(!asyncio_future_done(asyncio_gather_outer(&self->all)));
-    asyncio_future_cancel(&a, "m");
-    ASYNC_AWAIT(asyncio_gather_outer(&self->all));
-    CHECK_EQ(self->children[0].err, ASYNCIO_ECANCELLED);
-    CHECK_STR((const char *)self->children[0].value, "m");
+    asyncio_future_set_exception(&d, E2);
+    TURN;
+    TURN;
+    CHECK_LOG("4 done");
+    CHECK_EQ(asyncio_future_exception(asyncio_gather_outer(&self->all)), 0);
+    CHECK_EQ(self->children[0].err, 0);
+    CHECK_EQ(self->children[0].value, 3);
     CHECK_EQ(self->children[1].err, 0);
-    CHECK_EQ(self->children[1].value, 2);
+    CHECK_EQ(self->children[1].value, 1);
     CHECK_EQ(self->children[2].err, E1);
-    for (self->i = 0; self->i < 3; self->i++)
-        CHECK(self->children[self->i].done);
+    CHECK_EQ(self->children[3].err, E2);
     asyncio_gather_close(&self->all);
     futures_release();
     ASYNC_END;
 }
 TEST(test_return_exceptions) { PLAY(results); }
-TEST(test_result_exception_one_cancellation) { PLAY(results); }
+
+ASYNC(results_with_cancelled, asyncio_gather all; asyncio_child children[6]; int i;)
+{
+    static const int errors[] = {0, E1, ASYNCIO_ECANCELLED, 0, ASYNCIO_ECANCELLED, E2};
+    ASYNC_BEGIN;
+    futures_init();
+    (void)asyncio_gather_return_exceptions(&self->all, self->children, &a, &b, &c, &d, &e, &f);
+    asyncio_future_set_result(&a, 1);
+    asyncio_future_set_exception(&b, E1);
+    asyncio_future_cancel(&c, "m");
+    TURN;
+    CHECK(!asyncio_future_done(asyncio_gather_outer(&self->all)));
+    asyncio_future_set_result(&d, 3);
+    asyncio_future_cancel(&e, NULL);
+    asyncio_future_set_exception(&f, E2);
+    ASYNC_AWAIT(asyncio_gather_outer(&self->all));
+    for (self->i = 0; self->i < 6; self->i++) {
+        CHECK(self->children[self->i].done);
+        CHECK_EQ(self->children[self->i].err, errors[self->i]);
+    }
+    CHECK_EQ(self->children[0].value, 1);
+    CHECK_STR((const char *)self->children[2].value, "m");
+    CHECK_EQ(self->children[3].value, 3);
+    asyncio_gather_close(&self->all);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_result_exception_one_cancellation) { PLAY(results_with_cancelled); }
 
 ASYNC(two_fail, asyncio_gather all; asyncio_child children[2]; int err;)
 {
@@ -235,17 +336,17 @@ TEST(test_exception_marking)
     CHECK_LOG("5 E1");
 }
 
-ASYNC(gather_forever, asyncio_gather all; asyncio_child children[1]; int err, rounds;)
+ASYNC(gather_forever, double delay; asyncio_gather all; asyncio_child children[1]; int err, rounds;)
 {
     ASYNC_BEGIN;
     for (;;) {
-        ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, NEW(.delay = 0)));
+        ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, NEW(.delay = self->delay)));
         self->rounds++;
     }
     ASYNC_END;
 }
 static void cancel_task(void *arg) { asyncio_task_cancel((asyncio_task *)arg, NULL); }
-ASYNC(cancel_gather_2, asyncio_task *task; asyncio_handle handle; int err, i;)
+ASYNC(cancel_gather_2, asyncio_task *task; asyncio_handle handle; const char *message; int err, i; asyncio_value why;)
 {
     ASYNC_BEGIN;
     START(ASYNC_NEW(gather_forever), .into = &self->task);
@@ -256,6 +357,17 @@ ASYNC(cancel_gather_2, asyncio_task *task; asyncio_handle handle; int err, i;)
     ASYNC_CATCH_ALL(self->err, self->task);
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     asyncio_task_release(self->task);
+    for (self->i = 0; self->i < 2; self->i++) { /* the message comes through the child's cancellation */
+        self->message = self->i == 0 ? NULL : "my message";
+        START(ASYNC_NEW(gather_forever, .delay = 0.05), .into = &self->task);
+        ASYNC_AWAIT(asyncio_sleep(0.22));
+        CHECK(asyncio_task_cancel(self->task, self->message));
+        ASYNC_CATCH_ALL_INTO(self->err, self->why, self->task);
+        CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+        CHECK_STR((const char *)self->why, self->message);
+        CHECK(asyncio_loop_time(&loop) < ASYNCIO_SECONDS(1));
+        asyncio_task_release(self->task);
+    }
     ASYNC_END;
 }
 TEST(test_cancel_gather_2) { PLAY(cancel_gather_2); }
@@ -490,16 +602,93 @@ ASYNC(wait_modes, struct wait_mode call; asyncio_waiting waiting; asyncio_gather
     asyncio_task_release(self->b);
     ASYNC_END;
 }
-static void wait_modes_play(void)
+TEST(test_wait_modes)
 {
     PLAY(wait_modes);
     CHECK_LOG("6 first 1 14 exception 1 28 all 3 34 timeout 1 43 cancelled is no exception: 2 45 timeout 0: 0");
 }
-TEST(test_wait_first_completed) { wait_modes_play(); }
-TEST(test_wait_first_exception) { wait_modes_play(); }
-TEST(test_wait_first_exception_in_wait) { wait_modes_play(); }
-TEST(test_wait_with_exception) { wait_modes_play(); }
-TEST(test_wait_with_timeout) { wait_modes_play(); }
+
+/* CPython's a and b: a sleeps for so long, b for so long and may fail; `limit` 0: none. Twice: the second time what is
+ * done is done. */
+ASYNC(wait_two, int mode; double a, b; int raise; double limit; asyncio_waiting waiting; asyncio_gather all;
+      asyncio_child children[2]; asyncio_task *tasks[2]; int i, done, twice;)
+{
+    ASYNC_BEGIN;
+    START(NEW(.delay = self->a), .into = &self->tasks[0]);
+    START(NEW(.delay = self->b, .raise = self->raise), .into = &self->tasks[1]);
+    do {
+        asyncio_child_set(&self->children[0], self->tasks[1]);
+        asyncio_child_set(&self->children[1], self->tasks[0]);
+        if (self->limit > 0)
+            ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, self->mode, self->limit));
+        else
+            ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, self->mode));
+        log_number(self->done);
+        log_add(self->children[1].done ? "a" : "-");
+        log_add(self->children[0].done ? self->children[0].err != 0 ? named(self->children[0].err) : "b" : "-");
+        log_number(asyncio_loop_time(&loop) / ASYNCIO_SECONDS(0.01));
+        asyncio_child_release(&self->children[0]);
+        asyncio_child_release(&self->children[1]);
+    } while (self->twice-- > 0);
+    ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, self->tasks[0], self->tasks[1]));
+    asyncio_task_release(self->tasks[0]);
+    asyncio_task_release(self->tasks[1]);
+    ASYNC_END;
+}
+TEST(test_wait_first_completed)
+{
+    PLAY(wait_two, .mode = ASYNCIO_FIRST_COMPLETED, .a = 10, .b = 0.1);
+    CHECK_LOG("1 - b 10");
+}
+TEST(test_wait_first_exception)
+{
+    PLAY(wait_two, .mode = ASYNCIO_FIRST_EXCEPTION, .a = 10, .b = -1, .raise = E1);
+    CHECK_LOG("1 - E1 0");
+    PLAY(wait_two, .mode = ASYNCIO_FIRST_EXCEPTION, .a = 10, .b = -1); /* none: all */
+    CHECK_LOG("2 a b 1000");
+}
+TEST(test_wait_first_exception_in_wait)
+{
+    PLAY(wait_two, .mode = ASYNCIO_FIRST_EXCEPTION, .a = 10, .b = 0.01, .raise = E1);
+    CHECK_LOG("1 - E1 1");
+}
+TEST(test_wait_with_exception)
+{
+    PLAY(wait_two, .mode = ASYNCIO_ALL_COMPLETED, .a = 0.1, .b = 0.15, .raise = E1, .twice = 1);
+    CHECK_LOG("2 a E1 15 2 a E1 15");
+}
+TEST(test_wait_with_timeout)
+{
+    PLAY(wait_two, .mode = ASYNCIO_ALL_COMPLETED, .a = 0.1, .b = 0.15, .limit = 0.11);
+    CHECK_LOG("1 a - 11");
+}
+
+/* b ends after a, but before who waits for the first of them goes on: both are done then. */
+ASYNC(yields, int times;)
+{
+    ASYNC_BEGIN;
+    while (self->times-- > 0)
+        TURN;
+    ASYNC_END;
+}
+ASYNC(wait_really_done, asyncio_waiting waiting; asyncio_child children[2]; asyncio_task *a, *b; int done;)
+{
+    ASYNC_BEGIN;
+    START(ASYNC_NEW(yields, .times = 1), .into = &self->a);
+    START(ASYNC_NEW(yields, .times = 2), .into = &self->b);
+    TURN; /* CPython's test waits in a task of its own: they have begun */
+    asyncio_child_set(&self->children[0], self->b);
+    asyncio_child_set(&self->children[1], self->a);
+    ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_FIRST_COMPLETED));
+    CHECK_EQ(self->done, 2);
+    CHECK(asyncio_task_done(self->a) && asyncio_task_done(self->b));
+    CHECK_EQ(asyncio_child_result(&self->children[0], NULL), 0);
+    CHECK_EQ(asyncio_child_result(&self->children[1], NULL), 0);
+    asyncio_task_release(self->a);
+    asyncio_task_release(self->b);
+    ASYNC_END;
+}
+TEST(test_wait_really_done) { PLAY(wait_really_done); }
 
 ASYNC(wait_again, asyncio_waiting waiting; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield; int done;
       asyncio_value value;)
@@ -694,8 +883,31 @@ ASYNC(resumes, asyncio_as_completed each; asyncio_child children[3], *child; int
     ASYNC_AWAIT(asyncio_sleep(5));
     ASYNC_END;
 }
+ASYNC(broken_off, asyncio_as_completed each; asyncio_child children[4], *child; int i;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 4; self->i++)
+        asyncio_child_set(&self->children[self->i], NEW(.delay = -1, .value = self->i));
+    asyncio_as_completed_init(&self->each, self->children, 4);
+    for (self->i = 0; self->i < 4; self->i++) {
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        log_number(self->child->value);
+        if (self->i == 1)
+            break;
+    }
+    log_add("later");
+    for (;;) {
+        ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&self->each));
+        if (self->child == NULL)
+            break;
+        log_number(self->child->value);
+    }
+    ASYNC_END;
+}
 TEST(test_as_completed_resume_iterator)
 {
+    PLAY(broken_off);
+    CHECK_LOG("0 1 later 2 3");
     PLAY(resumes);
     CHECK_LOG("13 runs on");
 }
@@ -824,45 +1036,119 @@ TEST(test_as_completed_reverse_wait)
 
 /* ---- shield ---- */
 
-ASYNC(shield_one, asyncio_shield shield; int err; asyncio_value got; bool in_time;)
+ASYNC(shield_result, asyncio_shield shield; asyncio_value got;)
 {
     ASYNC_BEGIN;
     futures_init();
+    (void)asyncio_shield(&self->shield, &a);
+    asyncio_future_set_result(&a, 41);
+    ASYNC_AWAIT_INTO(self->got, asyncio_shield_outer(&self->shield));
+    CHECK_EQ(self->got, 41);
+    asyncio_shield_close(&self->shield);
+    log_tick("41");
     ASYNC_AWAIT_INTO(self->got, asyncio_shield(&self->shield, NEW(.delay = 0, .value = 42)));
     CHECK_EQ(self->got, 42);
     log_tick("42");
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_shield_result)
+{
+    PLAY(shield_result);
+    CHECK_LOG("3 41 7 42");
+}
+
+ASYNC(shield_exception, asyncio_shield shield; int err;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    (void)asyncio_shield(&self->shield, &a);
+    TURN;
+    asyncio_future_set_exception(&a, E2);
+    TURN;
+    CHECK_EQ(asyncio_future_exception(asyncio_shield_outer(&self->shield)), E2);
+    asyncio_shield_close(&self->shield);
     ASYNC_CATCH(self->err, asyncio_shield(&self->shield, NEW(.delay = 0, .raise = E1)));
     CHECK_EQ(self->err, E1);
-    asyncio_future_set_exception(&a, E2);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_shield_exception) { PLAY(shield_exception); }
+
+ASYNC(shield_cancel_inner, asyncio_shield shield; int err; asyncio_value got;)
+{
+    ASYNC_BEGIN;
+    futures_init();
     (void)asyncio_shield(&self->shield, &a);
-    CHECK(asyncio_shield_outer(&self->shield) == &a);
-    asyncio_shield_close(&self->shield);
-    ASYNC_CATCH(self->err, asyncio_shield(&self->shield, &a));
-    CHECK_EQ(self->err, E2);
-    (void)asyncio_shield(&self->shield, &b);
-    asyncio_future_cancel(&b, "w");
+    TURN;
+    asyncio_future_cancel(&a, "w");
     ASYNC_CATCH_ALL_INTO(self->err, self->got, asyncio_shield_outer(&self->shield));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     CHECK_EQ(self->got, 0);
     CHECK(asyncio_future_cancelled(asyncio_shield_outer(&self->shield)));
     asyncio_shield_close(&self->shield);
-    CHECK_EQ(b.holds, 1);
-    (void)asyncio_shield(&self->shield, &c); /* given up while both are pending */
+    CHECK_EQ(a.holds, 1);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_shield_cancel_inner) { PLAY(shield_cancel_inner); }
+
+ASYNC(shield_shortcut, asyncio_shield shield; int err; asyncio_value got;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    asyncio_future_set_result(&a, 42);
+    (void)asyncio_shield(&self->shield, &a);
+    CHECK(asyncio_shield_outer(&self->shield) == &a);
+    asyncio_shield_close(&self->shield);
+    ASYNC_AWAIT_INTO(self->got, asyncio_shield(&self->shield, &a));
+    CHECK_EQ(self->got, 42);
+    asyncio_future_set_exception(&b, E2);
+    ASYNC_CATCH(self->err, asyncio_shield(&self->shield, &b));
+    CHECK_EQ(self->err, E2);
+    log_number(loop.ticks);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_shield_shortcut)
+{
+    PLAY(shield_shortcut);
+    CHECK_LOG("1"); /* it never suspended */
+}
+
+/* Given up while both are pending. */
+ASYNC(shield_closed, asyncio_shield shield;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    (void)asyncio_shield(&self->shield, &c);
     asyncio_shield_close(&self->shield);
     CHECK(c.waiters == NULL);
     CHECK_EQ(c.holds, 1);
     futures_release();
     ASYNC_END;
 }
-static void shield_play(void)
+TEST(test_shield_closed) { PLAY(shield_closed); }
+
+/* Cancelled itself: the inner one goes on, and neither calls the other any more. */
+ASYNC(shield_cancel_outer, asyncio_shield shield;)
 {
-    PLAY(shield_one);
-    CHECK_LOG("5 42");
+    ASYNC_BEGIN;
+    futures_init();
+    (void)asyncio_shield(&self->shield, &a);
+    TURN;
+    CHECK(asyncio_future_cancel(asyncio_shield_outer(&self->shield), NULL));
+    TURN;
+    CHECK(asyncio_future_cancelled(asyncio_shield_outer(&self->shield)));
+    CHECK(asyncio_shield_outer(&self->shield)->waiters == NULL);
+    CHECK(!asyncio_future_done(&a));
+    asyncio_shield_close(&self->shield);
+    asyncio_future_set_result(&a, 1);
+    TURN;
+    futures_release();
+    ASYNC_END;
 }
-TEST(test_shield_result) { shield_play(); }
-TEST(test_shield_exception) { shield_play(); }
-TEST(test_shield_cancel_inner) { shield_play(); }
-TEST(test_shield_shortcut) { shield_play(); }
+TEST(test_shield_cancel_outer) { PLAY(shield_cancel_outer); }
 
 ASYNC(shields, asyncio_shield shield;)
 {
@@ -1237,11 +1523,13 @@ int main(void)
     RUN(test_children_that_cannot_be_made);
     RUN(test_gather_in_a_circle);
     RUN(test_gather_of_a_thousand);
+    RUN(test_wait_modes);
     RUN(test_wait_first_completed);
     RUN(test_wait_first_exception);
     RUN(test_wait_first_exception_in_wait);
     RUN(test_wait_with_exception);
     RUN(test_wait_with_timeout);
+    RUN(test_wait_really_done);
     RUN(test_wait);
     RUN(test_wait_duplicate_coroutines);
     RUN(test_wait_errors);
@@ -1257,6 +1545,8 @@ int main(void)
     RUN(test_shield_exception);
     RUN(test_shield_cancel_inner);
     RUN(test_shield_shortcut);
+    RUN(test_shield_closed);
+    RUN(test_shield_cancel_outer);
     RUN(test_shield_effect);
     RUN(test_shield_cancel_outer_exception_never_retrieved);
 #if ASYNCIO_ALL_TASKS

@@ -76,6 +76,21 @@ TEST(LockTests_test_cancel_release_race)
     step(1);
     CHECK_LOG("1a");
     close_stage();
+    open_stage(); /* as CPython has it: cancelled first, and one more behind */
+    lock.state = ASYNCIO__LOCK_HELD;
+    start(0, "a");
+    start(1, "a");
+    start(2, "a");
+    step(1);
+    cancel(0, "early");
+    CHECK_EQ(asyncio_lock_release(&lock), 0);
+    step(3);
+    CHECK_LOG("0a!C:early 1a"); /* one of them */
+    CHECK(!over(2));
+    cancel(2, NULL);
+    step(1);
+    CHECK_LOG("2a!C");
+    close_stage();
 }
 
 TEST(LockTests_test_finished_waiter_cancelled)
@@ -90,6 +105,17 @@ TEST(LockTests_test_finished_waiter_cancelled)
     start(2, "a r");
     step(1); /* 1 is at the head until its turn, 2 queues behind it, and is woken by nobody but ... */
     CHECK_LOG("1a!C 2a 2r");
+    close_stage();
+    open_stage(); /* the other way round */
+    lock.state = ASYNCIO__LOCK_HELD;
+    start(1, "a");
+    step(1);
+    start(2, "a");
+    cancel(1, NULL);
+    CHECK_EQ(asyncio_lock_release(&lock), 0);
+    step(1);
+    CHECK_LOG("2a 1a!C");
+    CHECK(asyncio_lock_locked(&lock));
     close_stage();
 }
 
@@ -379,6 +405,19 @@ TEST(ConditionTests_test_wait_cancel_after_notify)
     step(1);
     CHECK_LOG("0x 1x 1n 1y 0w!C:notified 0y");
     close_stage();
+    open_stage(); /* when it waits for the lock again already */
+    start(0, "xwy");
+    step(1);
+    start(1, "xnsssy");
+    step(2);
+    cancel(0, "relocking");
+    step(1);
+    CHECK(!over(0));
+    step(1);
+    CHECK_LOG("0x 1x 1n 1s 1s 1s 1y");
+    step(1);
+    CHECK_LOG("0w!C:relocking 0y");
+    close_stage();
 }
 
 /* x03: notified, cancelled twice while it takes the lock again: the last message is raised, with the lock held. */
@@ -543,9 +582,27 @@ TEST(ConditionTests_test_explicit_lock)
     close_stage();
 }
 
-/* A cancel() that ends a wait in a block: what asyncio.timeout does. The block finds the lock held, and releases it. */
+/* A wait that is late in a block, and one that is cancelled: the block finds the lock held, and releases it. */
+ASYNC(late_in_block, asyncio_held held; asyncio_waiting_for call; int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->held, asyncio_condition_held(&condition)) {
+        ASYNC_CATCH(self->err, asyncio_wait_for(&self->call, asyncio_condition_wait(&condition), 0.5));
+        CHECK_EQ(self->err, ASYNCIO_ETIMEOUT);
+        CHECK(asyncio_condition_locked(&condition));
+    }
+    CHECK(!asyncio_condition_locked(&condition));
+    log_number(asyncio_loop_time(&loop) / ASYNCIO_SECONDS(0.1));
+    ASYNC_END;
+}
 TEST(ConditionTests_test_timeout_in_block)
 {
+    static struct late_in_block_task storage;
+    open_stage();
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&storage, late_in_block), &no_options), 0);
+    step(4);
+    CHECK_LOG("5");
+    close_stage();
     open_stage();
     start(0, "W");
     step(1);
@@ -787,6 +844,18 @@ TEST(SemaphoreTests_test_acquire_fifo_order_2)
     CHECK_LOG("0s 0R"); /* and waits again: 1 is first */
     step(6);
     CHECK_LOG("1A 1s 1R 2A 2s 2R 0A");
+    close_stage();
+    open_stage();
+    CHECK_EQ(asyncio_semaphore_init(&semaphore, 1), 0);
+    start(1, "A");
+    start(2, "A R A");
+    start(3, "A");
+    step(1);
+    CHECK_LOG("1A");
+    CHECK_EQ(asyncio_semaphore_release(&semaphore), 0);
+    CHECK_EQ(asyncio_semaphore_release(&semaphore), 0);
+    step(3);
+    CHECK_LOG("2A 2R 3A 2A");
     close_stage();
 }
 

@@ -4,19 +4,26 @@
 
 static int storage[4];
 
-static void open_queue(size_t count)
+static int by_tens(const void *a, const void *b) { return *(const int *)a / 10 - *(const int *)b / 10; }
+
+enum { FIFO, LIFO, PRIORITY, KINDS };
+static void open_queue_of_kind(int kind, size_t count)
 {
     open_stage();
-    CHECK_EQ(asyncio_queue_init(&queue, storage, sizeof storage[0], count), 0);
+    if (kind == FIFO)
+        CHECK_EQ(asyncio_queue_init(&queue, storage, sizeof storage[0], count), 0);
+    else if (kind == LIFO)
+        CHECK_EQ(asyncio_lifo_queue_init(&queue, storage, sizeof storage[0], count), 0);
+    else
+        CHECK_EQ(asyncio_priority_queue_init(&queue, storage, sizeof storage[0], count, by_tens), 0);
 }
+static void open_queue(size_t count) { open_queue_of_kind(FIFO, count); }
 static int put(int value) { return asyncio_queue_put_nowait(&queue, &value); }
 static int get(void)
 {
     int value = -1, err = asyncio_queue_get_nowait(&queue, &value);
     return err != 0 ? -err : value;
 }
-static int by_tens(const void *a, const void *b) { return *(const int *)a / 10 - *(const int *)b / 10; }
-
 /* ---- Basics ---- */
 
 TEST(QueueBasicTests_test_empty_full)
@@ -128,8 +135,25 @@ TEST(QueueGetTests_test_why_are_getters_waiting)
     close_stage();
 }
 
+ASYNC(late_getter, asyncio_waiting_for call; int item; int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->err, asyncio_wait_for(&self->call, asyncio_queue_get(&queue, &self->item), 0.1));
+    CHECK_EQ(self->err, ASYNCIO_ETIMEOUT);
+    CHECK(queue.getters == NULL);
+    log_add("late");
+    ASYNC_END;
+}
 TEST(QueueGetTests_test_cancelled_getters_not_being_held_in_self_getters)
 {
+    static struct late_getter_task late;
+    open_queue(4);
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&late, late_getter), &no_options), 0);
+    step(1);
+    CHECK(queue.getters != NULL);
+    step(2);
+    CHECK_LOG("late");
+    close_stage();
     open_queue(1);
     start(0, "g");
     step(1);
@@ -463,11 +487,58 @@ TEST(test_item_sizes)
 
 TEST(QueueJoinTests_test_task_done_underflow)
 {
-    open_queue(1);
-    CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
-    CHECK_EQ(put(1), 0);
-    CHECK_EQ(asyncio_queue_task_done(&queue), 0);
-    CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
+    int kind;
+    for (kind = 0; kind < KINDS; kind++) {
+        open_queue_of_kind(kind, 1);
+        CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
+        CHECK_EQ(put(1), 0);
+        CHECK_EQ(asyncio_queue_task_done(&queue), 0);
+        CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
+        close_stage();
+    }
+}
+
+/* Two workers take what is there and say so; who joins goes on when all is done. */
+static int taken;
+ASYNC(takes_all, int item;)
+{
+    ASYNC_BEGIN;
+    for (;;) {
+        ASYNC_AWAIT(asyncio_queue_get(&queue, &self->item));
+        taken += self->item;
+        CHECK_EQ(asyncio_queue_task_done(&queue), 0);
+        if (self->item == 0)
+            break;
+    }
+    ASYNC_END;
+}
+static void join_two_workers(int kind)
+{
+    static struct takes_all_task workers[2];
+    static int room[100];
+    int i;
+    open_stage();
+    if (kind == FIFO)
+        CHECK_EQ(asyncio_queue_init(&queue, room, sizeof room[0], 100), 0);
+    else if (kind == LIFO)
+        CHECK_EQ(asyncio_lifo_queue_init(&queue, room, sizeof room[0], 100), 0);
+    else
+        CHECK_EQ(asyncio_priority_queue_init(&queue, room, sizeof room[0], 100, by_tens), 0);
+    for (i = 1; i <= 100; i++)
+        CHECK_EQ(put(i), 0);
+    taken = 0;
+    start(0, "j");
+    for (i = 0; i < 2; i++)
+        CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&workers[i], takes_all), &no_options), 0);
+    step(1);
+    CHECK_LOG("");
+    step(100);
+    CHECK_LOG("0j");
+    CHECK_EQ(taken, 5050);
+    CHECK_EQ(put(0), 0);
+    CHECK_EQ(put(0), 0);
+    step(2);
+    CHECK(asyncio_task_done(ASYNC_TASK(&workers[0])) && asyncio_task_done(ASYNC_TASK(&workers[1])));
     close_stage();
 }
 
@@ -494,19 +565,23 @@ TEST(QueueJoinTests_test_task_done)
     step(1);
     CHECK_LOG("1j!C:bored 0j");
     close_stage();
+    join_two_workers(FIFO);
+    join_two_workers(LIFO);
+    join_two_workers(PRIORITY);
 }
 
 /* ---- Shutdown ---- */
 
-TEST(QueueShutdownTests_test_shutdown_empty)
+static void shutdown_empty(int kind)
 {
-    open_queue(2);
+    open_queue_of_kind(kind, 2);
     start(0, "gG");
     start(1, "g");
     step(1);
     cancel(1, "before");
     asyncio_queue_shutdown(&queue, false);
     asyncio_queue_shutdown(&queue, true);
+    CHECK_EQ(asyncio_queue_qsize(&queue), 0);
     step(1);
     CHECK_LOG("1g!C:before 0g!S 0G!S");
     start(0, "gGpPj");
@@ -515,9 +590,9 @@ TEST(QueueShutdownTests_test_shutdown_empty)
     close_stage();
 }
 
-TEST(QueueShutdownTests_test_shutdown_nonempty)
+static void shutdown_nonempty(int kind)
 {
-    open_queue(1);
+    open_queue_of_kind(kind, 1);
     CHECK_EQ(put(7), 0);
     start(0, "p");
     start(1, "j");
@@ -527,15 +602,20 @@ TEST(QueueShutdownTests_test_shutdown_nonempty)
     step(1);
     CHECK_LOG("0p!S");
     CHECK_EQ(put(8), ASYNCIO_EQUEUESHUTDOWN);
-    start(2, "gdg");
-    step(2);
-    CHECK_LOG("2g=7 2d 2g!S 1j");
+    start(2, "gpgGsdd");
+    step(1);
+    CHECK_LOG("2g=7 2p!S 2g!S 2G!S");
+    CHECK(!over(1)); /* what was taken is not done yet */
+    step(1);
+    CHECK_LOG("2s 2d 2d!V");
+    step(1);
+    CHECK_LOG("1j");
     close_stage();
 }
 
-TEST(QueueShutdownTests_test_shutdown_immediate)
+static void shutdown_immediate(int kind)
 {
-    open_queue(3);
+    open_queue_of_kind(kind, 3);
     start(0, "p p p p");
     start(1, "j");
     step(1);
@@ -545,25 +625,34 @@ TEST(QueueShutdownTests_test_shutdown_immediate)
     step(1);
     CHECK_LOG("1j 0p!S");
     CHECK_EQ(get(), -ASYNCIO_EQUEUESHUTDOWN);
+    CHECK_EQ(put(1), ASYNCIO_EQUEUESHUTDOWN);
     CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
+    start(2, "gp");
+    step(1);
+    CHECK_LOG("2g!S 2p!S");
     close_stage();
 }
 
-TEST(QueueShutdownTests_test_shutdown_immediate_with_unfinished)
+static void shutdown_immediate_with_unfinished(int kind)
 {
-    open_queue(3);
+    open_queue_of_kind(kind, 3);
     start(0, "p p g j");
     step(1);
-    CHECK_LOG("0p 0p 0g=1");
+    CHECK_LOG(kind == LIFO ? "0p 0p 0g=2" : "0p 0p 0g=1");
     asyncio_queue_shutdown(&queue, true);
+    CHECK_EQ(asyncio_queue_qsize(&queue), 0);
     CHECK_EQ(queue.unfinished, 1);
     step(1);
     CHECK_LOG("");
+    start(1, "pgPG");
+    step(1);
+    CHECK_LOG("1p!S 1g!S 1P!S 1G!S");
     CHECK_EQ(asyncio_queue_task_done(&queue), 0);
+    CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
     step(1);
     CHECK_LOG("0j");
     close_stage();
-    open_queue(3); /* more were marked as done than taken */
+    open_queue_of_kind(kind, 3); /* more were marked as done than taken */
     CHECK_EQ(put(1), 0);
     CHECK_EQ(put(1), 0);
     CHECK_EQ(asyncio_queue_task_done(&queue), 0);
@@ -571,6 +660,17 @@ TEST(QueueShutdownTests_test_shutdown_immediate_with_unfinished)
     CHECK_EQ(queue.unfinished, 0);
     close_stage();
 }
+
+static void each_kind(void (*test)(int kind))
+{
+    int kind;
+    for (kind = 0; kind < KINDS; kind++)
+        test(kind);
+}
+TEST(QueueShutdownTests_test_shutdown_empty) { each_kind(shutdown_empty); }
+TEST(QueueShutdownTests_test_shutdown_nonempty) { each_kind(shutdown_nonempty); }
+TEST(QueueShutdownTests_test_shutdown_immediate) { each_kind(shutdown_immediate); }
+TEST(QueueShutdownTests_test_shutdown_immediate_with_unfinished) { each_kind(shutdown_immediate_with_unfinished); }
 
 /* Woken by a shutdown, and cancelled before its turn. */
 TEST(test_shutdown_and_cancel)

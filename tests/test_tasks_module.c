@@ -157,7 +157,40 @@ ASYNC(cancel_refused, asyncio_task *task;)
     futures_release();
     ASYNC_END;
 }
-TEST(test_cancel_gather_1) { PLAY(cancel_refused, "3 False 3 True 5 CancelledError:m 6 True"); }
+/* Its child has just ended when a callback of what the child waited for cancels it: too late, the result is kept. */
+static void cancel_outer(asyncio_future *future, void *arg)
+{
+    (void)future, (void)arg;
+    log_tick(truth(asyncio_future_cancel(asyncio_gather_outer(&static_all), NULL)));
+}
+ASYNC(awaits_value, asyncio_value value;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT_INTO(self->value, &future_a);
+    ASYNC_RETURN(self->value);
+    ASYNC_END;
+}
+ASYNC(cancel_too_late, asyncio_future *outer; asyncio_handle handle;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    self->outer = asyncio_gather_future(&static_all, static_children, ASYNC_NEW(awaits_value));
+    TURN;
+    asyncio_future_add_done_callback(&future_a, &self->handle, cancel_outer, NULL);
+    asyncio_future_set_result(&future_a, 42);
+    ASYNC_AWAIT(self->outer);
+    CHECK(!asyncio_future_cancelled(self->outer));
+    CHECK_EQ(static_children[0].value, 42);
+    log_tick("42");
+    asyncio_gather_close(&static_all);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_cancel_gather_1) { PLAY(cancel_too_late, "3 False 5 42"); }
+TEST(test_cancel_of_a_gather_whose_children_are_done)
+{
+    PLAY(cancel_refused, "3 False 3 True 5 CancelledError:m 6 True");
+}
 
 ASYNC(swallows, int ready; int err; asyncio_value why;)
 {
@@ -503,11 +536,14 @@ ASYNC(timeout_ticks, asyncio_waiting waiting; asyncio_child children[1]; int i, 
 }
 TEST(test_wait_timeout_ticks) { PLAY(timeout_ticks, "3 0 1 0 5 0 1 0 7 0 1 1"); }
 
-ASYNC(concurrent, asyncio_task *a, *b; asyncio_waiting waiting; asyncio_child children[2]; int done;)
+/* One ends when time is up: with its timer armed first (as in CPython's test) it is done by then, else not. */
+ASYNC(concurrent, bool begun; asyncio_task *a, *b; asyncio_waiting waiting; asyncio_child children[2]; int done;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(worker, .delay = 1), .into = &self->a);
     asyncio_create_task(ASYNC_NEW(worker, .delay = 5), .into = &self->b);
+    if (self->begun)
+        TURN;
     asyncio_child_set(&self->children[0], self->a);
     asyncio_child_set(&self->children[1], self->b);
     ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_ALL_COMPLETED, 1));
@@ -522,7 +558,17 @@ ASYNC(concurrent, asyncio_task *a, *b; asyncio_waiting waiting; asyncio_child ch
     asyncio_task_release(self->b);
     ASYNC_END;
 }
-TEST(test_wait_concurrent_complete) { PLAY(concurrent, "4 0 2 1 6 end"); }
+ASYNC(concurrent_begun, struct concurrent call;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(ASYNC_IN(&self->call, concurrent, .begun = true));
+    ASYNC_END;
+}
+TEST(test_wait_concurrent_complete)
+{
+    PLAY(concurrent, "4 0 2 1 6 end");
+    PLAY(concurrent_begun, "4 1 1 1 6 end");
+}
 
 ASYNC(waits_for_errors, int mode; bool same; asyncio_waiting waiting; asyncio_child children[2]; asyncio_task *a, *b;)
 {
@@ -855,7 +901,7 @@ ASYNC(shield_iteration, asyncio_task *inner, *task;)
     asyncio_task_release(self->inner);
     ASYNC_END;
 }
-TEST(test_shield_cancel_outer) { PLAY(shield_iteration, "4 CancelledError 6 inner 9 end"); }
+TEST(test_shield_cancelled_before_inner_ends) { PLAY(shield_iteration, "4 CancelledError 6 inner 9 end"); }
 
 ASYNC(gather_in_shield, asyncio_gather all; asyncio_child children[2]; asyncio_shield shield;)
 {
@@ -946,6 +992,7 @@ int main(void)
 #if defined(ASYNC_NEW) && ASYNCIO_STRINGS
     RUN(test_who_gather_left_takes_its_iteration);
     RUN(test_cancel_gather_1);
+    RUN(test_cancel_of_a_gather_whose_children_are_done);
     RUN(test_gather_is_cancelled_though_a_child_swallows);
     RUN(test_what_is_left_of_a_cancel_message);
     RUN(test_gather_in_gather);
@@ -968,7 +1015,7 @@ int main(void)
     RUN(test_shield_cancelled_while_inner_fails);
     RUN(test_shield_cancelled_after_inner_failed);
     RUN(test_shield_cancel_outer_exception);
-    RUN(test_shield_cancel_outer);
+    RUN(test_shield_cancelled_before_inner_ends);
     RUN(test_shield_gather);
     RUN(test_gather_shield);
     RUN(test_cancel_and_wait);
