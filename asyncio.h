@@ -57,6 +57,7 @@
 
 #include "asyncio_loop.h"
 #include "asyncio_task.h"
+#include "asyncio/completed.h"
 #include "asyncio/contexts.h"
 #include "asyncio/graph.h"
 #include "asyncio/interrupts.h"

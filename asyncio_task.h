@@ -58,10 +58,10 @@
  *   Any other task pointer (current_task, a callback's argument) is good until you next return or await; hold it to
  *   keep it.
  *
- * Options: asyncio/futures.h lists them.
+ * Options: asyncio/types.h lists them.
  *
- * Where what is: asyncio/exceptions.h error codes, asyncio/futures.h types and the Future, this file the Task,
- * asyncio/coroutines.h the ASYNC_ macros. Including this file includes them all.
+ * Where what is: asyncio/exceptions.h error codes, asyncio/types.h types, asyncio/futures.h the Future, this file the
+ * Task, asyncio/coroutines.h the ASYNC_ macros. Including this file includes them all.
  */
 #ifndef ASYNCIO_TASK_H
 #define ASYNCIO_TASK_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * asyncio/tasks.h, iteration by iteration: gather, wait, as_completed, shield, cancel_and_wait. The logs (iteration, what
- * happened) are what CPython 3.14.2 gives for the same programs, but where a test says otherwise. test_gather_wait.c has
- * CPython's own tests, and what C adds: memory, errors, storage.
+ * asyncio/tasks.h and asyncio/completed.h, iteration by iteration: gather, wait, as_completed, shield,
+ * cancel_and_wait. The logs (iteration, what happened) are what CPython 3.14.2 gives for the same programs, but where a
+ * test says otherwise. test_gather_wait.c has CPython's own tests, and what C adds: memory, errors, storage.
  */
 #include "fixture.h"
 

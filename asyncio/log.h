@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * asyncio/log.h - what the library says, and to whom: errors as text, the default exception handler, the reports of
+ * debug mode and of a deadlock.
+ *
+ *     #include "asyncio.h"
+ *
+ *     static void on_error(asyncio_loop *loop, const asyncio_exception_context *context, void *arg)
+ *     {
+ *         fprintf((FILE *)arg, "%s: %s\n", context->message, asyncio_strerror(context->err));
+ *         asyncio_default_exception_handler(loop, context, NULL);
+ *     }
+ *
+ *     asyncio_set_exception_handler(asyncio_get_running_loop(), on_error, stdout);
+ *
+ * Rule: an exception handler must neither await nor close the loop; what its context points to is good during the call
+ * only.
+ */
+#ifndef ASYNCIO_LOG_H
+#define ASYNCIO_LOG_H
+
+#include "../asyncio_loop.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if ASYNCIO_HOSTED
+/*
+ * asyncio_strerror - the text of an error code.
+ *
+ *   Returns    a string; for errno values strerror's, good until its next call in this thread or elsewhere
+ */
+static inline const char *asyncio_strerror(int err)
+{
+    static const char *const texts[] = {
+#define ASYNCIO__TEXT(name, python, text) text,
+        ASYNCIO_ERRORS(ASYNCIO__TEXT)
+#undef ASYNCIO__TEXT
+    };
+    if (err > ASYNCIO__EBASE && err < ASYNCIO__EEND)
+        return texts[err - ASYNCIO__EBASE - 1];
+    if (err >= ASYNCIO_EUSER && err <= ASYNCIO_EUSERMAX)
+        return "an error of this program's own";
+    return strerror(err);
+}
+
+/* asyncio_print_error - the chain of awaits that the error passed, like Python's traceback, and "Name: [code] text".
+ * `detail` is the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown. */
+static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, asyncio_value detail)
+{
+    const asyncio_frame_info *frame;
+    if (err == ASYNCIO_ECANCELLED) {
+        fprintf(file, "CancelledError%s%s\n", detail != 0 ? ": " : "", detail != 0 ? (const char *)detail : "");
+        return;
+    }
+    if (detail != 0)
+        fprintf(file, "Traceback (most recent call last):\n");
+    while ((frame = asyncio_traceback(loop, &detail)) != NULL)
+        fprintf(file, "  File \"%s\", line %d, in %s\n", frame->file != NULL ? frame->file : "?", frame->line,
+                frame->function != NULL ? frame->function : "?");
+    if (detail != 0)
+        fprintf(file, "  ... (older entries were overwritten)\n");
+#if ASYNCIO_STRINGS
+    fprintf(file, "%s: ", asyncio_errname(err));
+#endif
+    fprintf(file, "[%d] %s\n", err, asyncio_strerror(err));
+}
+
+static inline void asyncio_default_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,
+                                                     void *arg)
+{
+    (void)arg;
+    fprintf(stderr, "asyncio: %s\n", context->message);
+    if (context->file != NULL)
+        fprintf(stderr, "  at %s:%d\n", context->file, context->line);
+    if (context->took != 0 && context->until != 0)
+        fprintf(stderr, "  took %.3f seconds, until line %d\n", asyncio_to_seconds(context->took), context->until);
+    else if (context->took != 0)
+        fprintf(stderr, "  took %.3f seconds, until its end\n", asyncio_to_seconds(context->took));
+    if (context->task != NULL) {
+        asyncio_frame_info info;
+        asyncio_describe(asyncio_task_get_coro(context->task), &info);
+#if ASYNCIO_NAMES
+        {
+            char name[ASYNCIO_NAME_SIZE];
+            fprintf(stderr, "  task: %s, ", asyncio_task_get_name(context->task, name));
+        }
+#endif
+        fprintf(stderr, "coroutine %s (%s:%d)\n", info.function != NULL ? info.function : "?",
+                info.file != NULL ? info.file : "?", info.line);
+    }
+    if (context->err != 0)
+        asyncio_print_error(stderr, loop, context->err, context->detail);
+}
+#endif
+
+/* ---- Reports ---- */
+
+ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
+{
+    asyncio_exception_context context;
+    if (!ASYNCIO_REPORTS)
+        return;
+    asyncio__clear(&context, sizeof context);
+    context.message = "deadlock: nothing is ready and nothing can wake the loop";
+    context.err = ASYNCIO_EDEADLOCK;
+    asyncio_call_exception_handler(loop, &context);
+#if ASYNCIO_ALL_TASKS
+    {
+        asyncio_task *task;
+        for (task = loop->core.tasks.first; task != NULL; task = task->next_task) {
+            asyncio_frame_info info;
+            if (asyncio_task_done(task))
+                continue;
+            asyncio_describe(asyncio_task_get_coro(task)->awaiter, &info);
+            context.message = task->wait.node.wait != NULL ? task->wait.node.wait->what : "not waiting";
+            context.task = task;
+            context.err = 0;
+            context.file = info.file;
+            context.line = info.line;
+            asyncio_call_exception_handler(loop, &context);
+        }
+    }
+#endif
+}
+
+/* Debug mode: how long did it take, and between which lines? */
+ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
+{
+    asyncio_time before = asyncio_loop_time(loop), took;
+    asyncio_exception_context context;
+    asyncio_task *task = node->wait->detach != NULL ? asyncio__node_task(node) : NULL;
+    asyncio_frame_info info;
+    asyncio__clear(&info, sizeof info);
+    if (task != NULL) {
+        asyncio_future_hold(&task->future);
+        asyncio_describe(asyncio__root_of(task)->awaiter, &info);
+    }
+    asyncio__run_node(&loop->core, node);
+    took = asyncio__time_diff(asyncio_loop_time(loop), before);
+    if (took >= loop->slow_callback_duration) {
+        asyncio__clear(&context, sizeof context);
+        context.message = task != NULL ? "slow step of a task" : "slow callback";
+        context.task = task;
+        context.file = info.file;
+        context.line = info.line;
+        context.took = took;
+        if (task != NULL && !asyncio_task_done(task)) {
+            asyncio_describe(asyncio__root_of(task)->awaiter, &info);
+            context.until = info.line;
+        }
+        asyncio_call_exception_handler(loop, &context);
+    }
+    if (task != NULL)
+        asyncio_future_release(&task->future);
+}
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* ASYNCIO_LOG_H */
