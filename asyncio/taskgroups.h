@@ -448,7 +448,7 @@ static inline size_t asyncio_taskgroup_children(const asyncio_taskgroup *group, 
  * asyncio_taskgroup_error_count - how many errors the group has. asyncio_taskgroup_get_error - one of them.
  *
  *   index      0: the first that the group learned of; the body's own is the last
- *   error      receives the error, its detail and its task (held by the group; NULL: the body's)
+ *   error      receives the error, its detail and its task (held by the group; NULL: the body's); zeros for none
  *   Suspends   never. Allocates nothing. Cost: O(index).
  *   Returns    false if there is none with that index
  *   Source     Python's ExceptionGroup.exceptions
@@ -458,8 +458,12 @@ static inline bool asyncio_taskgroup_get_error(const asyncio_taskgroup *group, s
                                                asyncio_taskgroup_error *error)
 {
     const asyncio_taskgroup_child *child = group->errors;
-    if (index >= group->error_count)
+    if (index >= group->error_count) {
+        error->err = 0;
+        error->detail = 0;
+        error->task = NULL;
         return false;
+    }
     for (; child != NULL && index > 0; index--)
         child = child->next;
     error->err = child != NULL ? child->err : group->body_err;

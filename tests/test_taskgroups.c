@@ -45,6 +45,7 @@ static void log_errors(asyncio_taskgroup *group)
         log_add(error.err == E1 ? "E1" : error.err == E2 ? "E2" : error.err == E3 ? "E3" : asyncio_errname(error.err));
     CHECK_EQ(i, asyncio_taskgroup_error_count(group));
     CHECK(!asyncio_taskgroup_get_error(group, i, &error));
+    CHECK(error.err == 0 && error.detail == 0 && error.task == NULL);
 }
 
 static asyncio_task_factory factories[] = {NULL, asyncio_eager_task_factory};
@@ -462,20 +463,21 @@ ASYNC(refusals, asyncio_taskgroup group;)
 }
 TEST(test_taskgroup_finished_not_entered_coro_closed) { RUNS(0, "in 1 again", refusals); }
 
-ASYNC(level, asyncio_taskgroup group; asyncio_try attempt;)
+ASYNC(level, double seconds; asyncio_taskgroup group; asyncio_try attempt;)
 {
     ASYNC_BEGIN;
     ASYNC_TRY(&self->attempt)
     {
-        ASYNC_WITH(&self->group, asyncio_taskgroup()) { SPAWN(&self->group, .seconds = 0, .raises = E1); }
+        ASYNC_WITH(&self->group, asyncio_taskgroup()) { SPAWN(&self->group, .seconds = self->seconds, .raises = E1); }
     }
+    CHECK_EQ(self->attempt.block.err, ASYNCIO_EGROUP);
     log_number(asyncio_task_cancelling(asyncio_current_task()));
     ASYNC_AWAIT(asyncio_sleep(0));
     log_add("end");
     ASYNC_END;
 }
-TEST(test_cancelling_level_preserved) { RUNS(0, "0 end", level); }
-TEST(test_cancellation_does_not_leak_out_of_tg) { RUNS(0, "0 end", level); }
+TEST(test_cancelling_level_preserved) { RUNS(0, "0 end", level, .seconds = 0); }
+TEST(test_cancellation_does_not_leak_out_of_tg) { RUNS(0, "0 end", level, .seconds = -1); } /* eager: in the body */
 
 ASYNC(both_cancelled, asyncio_taskgroup outer; asyncio_taskgroup inner; asyncio_try in; asyncio_try out;)
 {
@@ -528,12 +530,58 @@ ASYNC(error_and_cancel, asyncio_task *task; int err;)
     asyncio_task_release(self->task);
     ASYNC_END;
 }
-TEST(test_error_and_cancel) /* cancelled in tick 3; parent 4, child 5, its callback 6, parent 7 */
+TEST(test_cancel_makes_a_child_fail) /* cancelled in tick 3; parent 4, child 5, its callback 6, parent 7 */
 {
     CHECK_EQ(run(ASYNC_NEW(error_and_cancel), NULL), 0);
     CHECK_LOG("7 ExceptionGroup 1 8 CancelledError");
     CHECK_EQ(blocks, 0);
 }
+
+/* The child is about to fail when the task is cancelled from outside, in its body. */
+static asyncio_event started;
+ASYNC(starts_and_fails)
+{
+    ASYNC_BEGIN;
+    asyncio_event_set(&started);
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_RAISE(E1);
+    ASYNC_END;
+}
+ASYNC(inner_of_error_and_cancel, asyncio_taskgroup group; asyncio_try attempt;)
+{
+    ASYNC_BEGIN;
+    ASYNC_TRY(&self->attempt)
+    {
+        ASYNC_WITH(&self->group, asyncio_taskgroup())
+        {
+            CHECK_EQ(asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(starts_and_fails)), 0);
+            ASYNC_AWAIT(asyncio_sleep(1));
+            log_add("NOT REACHED");
+        }
+    }
+    log_add(asyncio_errname(self->attempt.block.err));
+    log_errors(&self->group);
+    CHECK_EQ(asyncio_task_cancelling(asyncio_current_task()), 1);
+    ASYNC_AWAIT(asyncio_sleep(1));
+    log_add("NOT REACHED");
+    ASYNC_END;
+}
+ASYNC(outer_of_error_and_cancel, asyncio_task *task; int err;)
+{
+    ASYNC_BEGIN;
+    asyncio_event_init(&started);
+    asyncio_create_task(ASYNC_NEW(inner_of_error_and_cancel), .into = &self->task);
+    ASYNC_AWAIT(asyncio_event_wait(&started));
+    CHECK_EQ(asyncio_task_cancelling(self->task), 0);
+    CHECK(asyncio_task_cancel(self->task, NULL));
+    CHECK_EQ(asyncio_task_cancelling(self->task), 1);
+    ASYNC_CATCH_ALL(self->err, self->task);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    CHECK(asyncio_task_cancelled(self->task));
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_error_and_cancel) { RUNS(0, "ExceptionGroup E1", outer_of_error_and_cancel); }
 
 ASYNC(second_child, asyncio_taskgroup *group; int err;)
 {
@@ -1111,6 +1159,7 @@ int main(void)
     RUN(test_cancelling_level_preserved);
     RUN(test_cancellation_does_not_leak_out_of_tg);
     RUN(test_nested_groups_both_cancelled);
+    RUN(test_cancel_makes_a_child_fail);
     RUN(test_error_and_cancel);
     RUN(test_cancels_task_if_created_during_creation);
     RUN(test_ticks_of_a_group);

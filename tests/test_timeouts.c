@@ -316,8 +316,9 @@ TEST(test_outer_task_is_not_cancelled)
     CHECK_LOG("4 TimeoutError 5 end");
 }
 
-/* The loop is busy while both expire. */
-ASYNC(busy, int rest; asyncio_timeout outer; asyncio_timeout inner; asyncio_try attempt; asyncio_try middle;)
+/* The loop is busy: while both expire, only the outer one, or both and something is left to do. */
+enum { BOTH_EXPIRE, OUTER_EXPIRES, INNER_FIRST };
+ASYNC(busy, int how; asyncio_timeout outer; asyncio_timeout inner; asyncio_try attempt; asyncio_try middle;)
 {
     ASYNC_BEGIN;
     ASYNC_TRY(&self->attempt)
@@ -326,9 +327,10 @@ ASYNC(busy, int rest; asyncio_timeout outer; asyncio_timeout inner; asyncio_try 
         {
             ASYNC_TRY(&self->middle)
             {
-                ASYNC_WITH(&self->inner, asyncio_timeout(self->rest ? 0.01 : 0.2))
+                ASYNC_WITH(&self->inner, asyncio_timeout(self->how == INNER_FIRST ? 0.01 : 0.2))
                 {
-                    loop.virtual_now += SECONDS(self->rest ? 0.09 : 1); /* work that blocks */
+                    /* work that blocks */
+                    loop.virtual_now += self->how == BOTH_EXPIRE ? SECONDS(1) : SECONDS(self->how == INNER_FIRST ? 0.09 : 0.15);
                     ASYNC_AWAIT(asyncio_sleep(1));
                     log_add("NOT REACHED");
                 }
@@ -346,13 +348,15 @@ ASYNC(busy, int rest; asyncio_timeout outer; asyncio_timeout inner; asyncio_try 
 }
 TEST(test_nested_timeouts_loop_busy)
 {
-    CHECK_EQ(RUN_CORO(NULL, busy, .rest = 1), 0);
+    CHECK_EQ(RUN_CORO(NULL, busy, .how = INNER_FIRST), 0);
     CHECK_LOG("TimeoutError TimeoutError expired expired");
 }
 TEST(test_nested_timeouts_concurrent)
 {
-    CHECK_EQ(RUN_CORO(NULL, busy, .rest = 0), 0);
+    CHECK_EQ(RUN_CORO(NULL, busy, .how = BOTH_EXPIRE), 0);
     CHECK_LOG("TimeoutError expired expired"); /* both requests are open when the inner one ends: the outer raises */
+    CHECK_EQ(RUN_CORO(NULL, busy, .how = OUTER_EXPIRES), 0);
+    CHECK_LOG("TimeoutError live expired");
 }
 
 ASYNC(rescheduled, asyncio_timeout limit;)
