@@ -34,6 +34,9 @@ class Generator:
         self.delays = self.random.choice(((0,), (0, 0, 1), (1,), (1, 1, 2), (0, 1, 1, 2, 3), (-1, 0, 1, 2), (2, 3, 5)))
         self.functions = []
         self.callbacks = []
+        self.favour = {}
+        self.driven = self.chance(.6)
+        self.robust = self.random.choice((0, .2, .5, .8)) if self.driven else 0
         self.size = self.random.choice((.5, .7, 1, 1, 1.3))
 
     def chance(self, probability):
@@ -43,7 +46,14 @@ class Generator:
         return self.random.choice(choices)
 
     def weighted(self, choices):
-        return self.random.choices([c for _, c in choices], [w for w, _ in choices])[0]
+        """Each program favours some kinds of choices, and hardly knows others."""
+        weights = []
+        for weight, choice in choices:
+            kind = getattr(choice, '__code__', choice)
+            if kind not in self.favour:
+                self.favour[kind] = self.pick((.2, .5, 1, 1, 1, 2, 4))
+            weights.append(weight * self.favour[kind])
+        return self.random.choices([c for _, c in choices], weights)[0]
 
     # ---- Declarations ----
 
@@ -188,7 +198,7 @@ class Generator:
                    (2, lambda: f'uncancel {self.task()}'), (1, lambda: f'cancelling {self.task()}'),
                    (1, self.state), (1, lambda: f'result {self.x()}'), (1, lambda: f'exception {self.x()}'),
                    (.4, lambda: f'forget {self.pick(self.have("task"))}'), (.5, lambda: 'all_tasks'),
-                   (.15, lambda: 'current'), (.02, lambda: 'stop')]
+                   (.15, lambda: 'current'), (.015, lambda: 'stop')]
         if self.have('number'):
             choices += [(2, lambda: f'set n {self.number()}'), (2, lambda: f'add n {r.choice((-1, 1, 1, 2))}')]
         if self.have('future'):
@@ -239,7 +249,7 @@ class Generator:
                         (2, lambda: f'copy_context {c()}'), (.5, lambda: f'new_context {c()}')]
             if self.callbacks:
                 choices.append((2, lambda: f'run {c()} {self.pick(self.callbacks)}'))
-        line = self.weighted(choices)() or 'log none'
+        line = next(filter(None, (self.weighted(choices)() for _ in range(4))), 'log none')
         if line.startswith('notify') and not self.here['callback'] and self.chance(.5):
             return ['with c', '    ' + line, 'end'] if self.chance(.5) else ['await acquire:c', line, 'release c']
         if line.split()[0] in WAKES and self.chance(.3):  # woken, and cancelled before its turn
@@ -282,6 +292,14 @@ class Generator:
         if 'wait_for' in t:
             choices.append((8, lambda: f'wait_for {self.delay() if self.chance(.9) else "none"} {self.awaitable()}'))
         return [self.weighted(choices)()]
+
+    def survived(self, lines):
+        """Lines with a try around them, so that the function goes on."""
+        classes = self.pick(CATCH) if self.chance(.4) else self.pick(('BaseException', 'BaseException', 'Exception'))
+        handler = []
+        if self.chance(.2):
+            handler = self.inside(1, 1, **{'except': True}) if self.chance(.7) else ['    reraise']
+        return ['try', *('    ' + line for line in lines), 'except ' + classes, *handler, 'end']
 
     def gather(self):
         return self.pick(('gather', 'gather', 'gather_all'))
@@ -333,13 +351,22 @@ class Generator:
         for kind, weight in (('lock', 4), ('semaphore', 3), ('bounded', 3), ('condition', 8), ('barrier', 2),
                              ('group', 10), ('timeout', 12)):
             choices += [(weight, (kind, name)) for name in self.have(kind)]
+        if self.have('var'):
+            choices.append((8, ('var', 'v')))
         if not choices:
             return self.attempt()
         kind, name = self.weighted(choices)
+        if kind == 'var':
+            token = self.pick(self.have('token'))
+            return [f'setvar v {self.number()} {token}', *self.body(self.random.randint(0, 2)), f'resetvar v {token}']
         head = f'with {name}'
         if kind == 'timeout':
             head += (' none' if self.chance(.05) else f' at {self.when()}' if self.chance(.2) else ' ' + self.delay())
         lines = [head, *self.inside(1, 4)]
+        if kind == 'timeout' and self.chance(.3):
+            lines.insert(1, '    ' + self.pick((f'await sleep:{self.delay()}', f'await {self.awaitable()}')))
+        if kind == 'timeout' and self.chance(.25):
+            lines.insert(1, f'    reschedule {name} {self.when() if self.chance(.9) else "none"}')
         if kind == 'group':
             for _ in range(self.random.randint(0, 2)):
                 function = self.function(True)
@@ -377,7 +404,8 @@ class Generator:
             if 'as_completed' in self.topics and chance < .34:
                 return self.completed()
         if chance < .58:
-            return self.waiting()
+            lines = self.waiting()
+            return self.survived(lines) if self.chance(self.robust) else lines
         if chance < .66 and (here['level'] or self.chance(.3)):
             return self.flow()
         return self.plain()
@@ -388,6 +416,40 @@ class Generator:
             lines += self.statement()
             if lines[-1].split()[0] in ('return', 'raise', 'reraise', 'break', 'continue') and self.chance(.85):
                 break
+        return lines
+
+    def waking(self):
+        """A statement that somebody may wait for."""
+        for _ in range(6):
+            lines = self.plain()
+            if lines[0].split()[0] in WAKES:
+                break
+        future = lines[0].split()[1:2]
+        if future and future[0] in self.have('future') and lines[0].startswith('set_') and self.chance(.5):
+            future = future[0]
+            return [f'if done {future}', f'    make {future}', 'else', *('    ' + line for line in lines), 'end']
+        return lines
+
+    def drive(self):
+        """What a main does that lets time pass, wakes, cancels and looks after the others."""
+        lines = []
+        for _ in range(self.random.randint(3, 10)):
+            step = self.weighted(((6, 'sleep'), (4, 'wake'), (2, 'cancel'), (1.5, 'spawn'), (2.5, 'any')))
+            if step == 'sleep':
+                new = [f'await sleep:{self.delay()}']
+            elif step == 'cancel':
+                new = [f'cancel {self.pick(self.have("task"))}{self.message()}']
+            elif step == 'spawn':
+                new = [self.spawn() or 'log none']
+            else:
+                new = self.waking() if step == 'wake' else self.statement()
+            lines += self.survived(new) if step == 'any' and self.chance(self.robust) else new
+        tasks = ' '.join(self.have('task'))
+        last = self.pick((None, f'wait all timeout {self.pick((5, 20))} {tasks}', f'gather_all {tasks}',
+                          f'gather {tasks}', f'as_completed timeout 9 {tasks}'))
+        if last is not None:
+            lines += [last, *(self.inside(0, 1, loop=True, as_completed=True) + ['end']
+                              if last.startswith('as_completed') else [])]
         return lines
 
     def function_lines(self, kind, name, index, low, high, first=()):
@@ -403,7 +465,7 @@ class Generator:
             if first[0].startswith(('await wait:c', 'await waitfor:c')):
                 first = self.pick((['await acquire:c', *first], ['await acquire:c', *first, 'release c'],
                                    ['with c', '    ' + first[0], 'end']))
-        lines = [*first, *self.body(count)]
+        lines = [*first, *(self.drive() if kind == 'def' and name == 'main' and self.driven else self.body(count))]
         return [f'{kind} {name}', *['    ' + line for line in lines], 'end']
 
     def program(self):
@@ -422,7 +484,7 @@ class Generator:
         self.here = {'index': len(self.functions), 'as_completed': False, 'callback': False}
         if 'eager' in self.topics and self.chance(.25):
             first.append('factory eager')
-        if self.chance(.8):
+        if self.driven or self.chance(.8):
             favourite = self.pick(self.functions) if self.chance(.5) else None
             for name in self.have('task'):
                 if self.chance(.85):
