@@ -22,8 +22,8 @@ EXAMPLES = $(patsubst %,build/%,$(basename $(wildcard examples/*.c examples/*.cc
 # Without -j from outside, what `make test` builds is built by $(JOBS) at once.
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help run examples test test-firmware sizes programs matrix sanitize oracle traces bench install clean setup setup-test setup-matrix \
-    setup-oracle FORCE
+.PHONY: help run examples test test-firmware sizes programs matrix sanitize oracle traces bench bench-check bench-record \
+    structs install clean setup setup-test setup-matrix setup-oracle setup-bench FORCE
 .DEFAULT_GOAL = help
 
 help: ## this list
@@ -70,8 +70,17 @@ sizes: ## flash, RAM and stack on small chips, compared with bench/sizes.txt (in
 	@tests/setup.sh firmware
 	bench/sizes.pl
 
-bench: setup ## measure, next to the same work written by hand
-	bench/run.sh
+bench: | setup-bench ## measure beside peers and the same work by hand: ROW=yield PEERS=libuv,go QUICK=1
+	bench/run.py
+
+bench-check: | setup-bench ## instructions per operation, by callgrind: fails where they grew by more than 3 %
+	bench/instructions.py
+
+structs: setup ## what a task, a Future, a loop take, per target and option
+	bench/structs.sh
+
+bench-record: | setup-bench
+	bench/instructions.py --record
 
 install: ## copy the headers and asyncio.pc to $(DESTDIR)$(PREFIX)
 	mkdir -p '$(DESTDIR)$(PREFIX)/include/asyncio' '$(DESTDIR)$(PREFIX)/share/pkgconfig'
@@ -98,6 +107,8 @@ setup-matrix:
 	@tests/setup.sh test matrix
 setup-oracle:
 	@tests/setup.sh test oracle
+setup-bench:
+	@tests/setup.sh bench
 
 build/tests/%: tests/%.c $(HEADERS) $(wildcard tests/*.h) build/flags | setup-test
 	@mkdir -p $(@D)

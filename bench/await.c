@@ -7,7 +7,7 @@
 
 #include "asyncio.h"
 
-static unsigned long depth;
+static unsigned long wanted;
 
 /* ---- By hand ---- */
 
@@ -37,6 +37,7 @@ static int floor_leaf(floor_frame *frame, floor_chain *chain)
             return 1;
         case 1:;
         }
+        bench_done = wanted - frame->left;
     }
     return 0;
 }
@@ -64,12 +65,13 @@ static void await_floor(unsigned long operations)
 {
     static floor_chain chain;
     unsigned long i;
-    for (i = 0; i < depth; i++) {
-        floor_frames[i].resume = i + 1 < depth ? floor_branch : floor_leaf;
+    wanted = operations;
+    for (i = 0; i < bench_size; i++) {
+        floor_frames[i].resume = i + 1 < bench_size ? floor_branch : floor_leaf;
         floor_frames[i].state = 0;
     }
     floor_frames[0].caller = NULL;
-    floor_frames[depth - 1].left = (uint32_t)operations;
+    floor_frames[bench_size - 1].left = (uint32_t)operations;
     chain.innermost = floor_frames;
     floor_start(&chain.task, floor_root, 0);
     bench_start();
@@ -86,6 +88,7 @@ ASYNC(leaf, uint32_t left;)
     ASYNC_BEGIN;
     for (; self->left > 0; self->left--)
         ASYNC_AWAIT(asyncio_sleep(0));
+    bench_done = wanted - self->left;
     ASYNC_END;
 }
 
@@ -95,7 +98,7 @@ static struct branch branches[101];
 ASYNC_DEFINE(branch)
 {
     ASYNC_BEGIN;
-    if (self->level + 1 < depth)
+    if (self->level + 1 < bench_size)
         ASYNC_AWAIT(ASYNC_IN(&branches[self->level + 1], branch, .level = self->level + 1, .left = self->left));
     else
         ASYNC_AWAIT(ASYNC_IN(&self->leaf, leaf, .left = self->left));
@@ -105,7 +108,7 @@ ASYNC_DEFINE(branch)
 ASYNC(chain, uint32_t left; struct leaf leaf;)
 {
     ASYNC_BEGIN;
-    if (depth > 1)
+    if (bench_size > 1)
         ASYNC_AWAIT(ASYNC_IN(&branches[1], branch, .level = 1, .left = self->left));
     else
         ASYNC_AWAIT(ASYNC_IN(&self->leaf, leaf, .left = self->left));
@@ -113,30 +116,53 @@ ASYNC(chain, uint32_t left; struct leaf leaf;)
     ASYNC_END;
 }
 
-static void await_subject(unsigned long operations)
+static void await_place(unsigned long operations)
 {
     static struct chain_task task;
     asyncio_task_options options;
     asyncio__no_options(&options);
+    wanted = operations;
     asyncio_loop_create_task(&loop, ASYNC_AT(&task, chain, .left = (uint32_t)operations), &options);
     bench_start();
     (void)asyncio_run_forever(&loop);
     bench_stop();
 }
 
-static void await_row(const char *name, unsigned long frames)
+/* The same with a frame from the heap for every await on the way. */
+ASYNC(heap_branch, unsigned long level; uint32_t left;)
 {
-    depth = frames;
-    bench_row(name, await_floor, await_subject, 4000000, 1.3, sizeof(struct leaf));
+    ASYNC_BEGIN;
+    if (self->level < bench_size)
+        ASYNC_AWAIT(ASYNC_NEW(heap_branch, .level = self->level + 1, .left = self->left));
+    else
+        ASYNC_AWAIT(ASYNC_NEW(leaf, .left = self->left));
+    if (self->level == 1)
+        asyncio_loop_stop(&loop);
+    ASYNC_END;
 }
 
-int main(void)
+static void await_heap(unsigned long operations)
 {
-    bench_head("await");
+    asyncio_task_options options;
+    asyncio__no_options(&options);
+    wanted = operations;
+    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_branch, .level = 1, .left = (uint32_t)operations), &options);
+    bench_start();
+    (void)asyncio_run_forever(&loop);
+    bench_stop();
+}
+
+static const bench_case cases[] = {
+    {"floor", "resume_1", await_floor, 1},         {"floor", "resume_10", await_floor, 10},
+    {"floor", "resume_100", await_floor, 100},     {"asyncio.h", "resume_1", await_place, 1},
+    {"asyncio.h", "resume_10", await_place, 10},   {"asyncio.h", "resume_100", await_place, 100},
+    {"asyncio.h heap", "resume_1", await_heap, 1}, {"asyncio.h heap", "resume_10", await_heap, 10},
+    {"asyncio.h heap", "resume_100", await_heap, 100},
+};
+
+int main(int argc, char **argv)
+{
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    await_row("resume, depth 1", 1);
-    await_row("resume, depth 10", 10);
-    await_row("resume, depth 100", 100);
-    return asyncio_loop_close(&loop);
+    return BENCH_MAIN(argc, argv, cases);
 }

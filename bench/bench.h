@@ -1,36 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench.h - timing and printing for the programs in this directory. Include it before asyncio.h.
+ * bench.h - what every C program of this directory and of peers/ has in common: the protocol that run.py speaks, time,
+ * memory. Include it before asyncio.h.
  *
- * Every number stands beside a floor: the same work written by hand in C, without a library. Floor and subject take turns
- * in every round, so that what disturbs the machine disturbs both; CPU time, not the wall's. The ratio is the median
- * of the rounds' ratios, the nanoseconds are medians, too.
+ *     program                                        prints `row subject` for all that it can measure
+ *     program subject row warm-up operations         does the one, measures the other, and prints
+ *                                                    `row ns_per_op bytes_per_op operations allocations_per_op`
+ *
+ * Nanoseconds are CPU time of the whole process, bytes the growth of resident memory at its peak. A run counts what it
+ * saw happen in bench_done; a count that differs from what was asked for is an error and prints no time.
  */
 #ifndef BENCH_H
 #define BENCH_H
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* sched_setaffinity */
+#define _GNU_SOURCE 1
 #endif
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
-
-#ifndef BENCH_CFLAGS
-#define BENCH_CFLAGS "?"
-#endif
-#ifndef BENCH_COMMIT
-#define BENCH_COMMIT "?"
-#endif
-#ifndef BENCH_ROUNDS
-#define BENCH_ROUNDS 9
-#endif
 
 /* ---- Allocations of the library are counted ---- */
 
@@ -50,10 +40,12 @@ static inline void *bench_malloc(size_t size)
 #define BENCH_KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")
 #define BENCH_NOINLINE __attribute__((noinline))
 
-/* ---- Time ---- */
+/* ---- Time and memory ---- */
 
 static double bench_ns;           /* of the last start .. stop */
 static unsigned long bench_count; /* allocations in it */
+static unsigned long bench_done;  /* operations that happened */
+static unsigned long bench_size;  /* the row's: so many tasks, so deep */
 
 static inline double bench_cpu(void)
 {
@@ -74,100 +66,69 @@ static inline void bench_stop(void)
     bench_count = bench_allocations - bench_count;
 }
 
-/* ---- Rows ---- */
-
-/* Does `operations` operations, the measured part of them between bench_start and bench_stop. */
-typedef void (*bench_function)(unsigned long operations);
-
-static inline int bench_compare(const void *a, const void *b)
+/* getrusage's ru_maxrss would do, if it did not begin with that of the process that started this one. */
+static inline double bench_peak(void)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static inline double bench_median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, bench_compare);
-    return values[count / 2];
-}
-
-static inline double bench_one(bench_function run, unsigned long operations)
-{
-    run(operations);
-    return bench_ns / (double)operations;
-}
-
-/*
- * bench_row - measure and print one row.
- *
- *   target          the ratio to reach; 0: none
- *   bytes           per task or timer; 0: does not apply
- */
-static inline void bench_row(const char *name, bench_function floor, bench_function subject, unsigned long operations,
-                             double target, size_t bytes)
-{
-    double floors[BENCH_ROUNDS], subjects[BENCH_ROUNDS], ratios[BENCH_ROUNDS], allocations = 0, ratio;
-    int round;
-    floor(operations / 8 + 1); /* warm up: page faults, branch predictors, clock frequency */
-    subject(operations / 8 + 1);
-    for (round = 0; round < BENCH_ROUNDS; round++) {
-        if (round % 2 == 0)
-            floors[round] = bench_one(floor, operations);
-        subjects[round] = bench_one(subject, operations);
-        allocations = (double)bench_count / (double)operations;
-        if (round % 2 != 0)
-            floors[round] = bench_one(floor, operations);
-        ratios[round] = subjects[round] / floors[round];
-    }
-    ratio = bench_median(ratios, BENCH_ROUNDS);
-    printf("%-34s %9.2f %9.2f %7.2f", name, bench_median(subjects, BENCH_ROUNDS), bench_median(floors, BENCH_ROUNDS), ratio);
-    if (target > 0)
-        printf(" %6.2f %-4s", target, ratio <= target ? "ok" : "MISS");
-    else
-        printf(" %6s %-4s", "-", "");
-    printf(" %9.3f", allocations);
-    if (bytes > 0)
-        printf(" %8lu\n", (unsigned long)bytes);
-    else
-        printf(" %8s\n", "-");
-    fflush(stdout);
-}
-
-static inline void bench_cpu_name(char *name, size_t size)
-{
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256], *colon;
-    snprintf(name, size, "unknown CPU");
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[128];
+    double kilobytes = 0;
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, "model name", 10) == 0 && (colon = strchr(line, ':')) != NULL) {
-            line[strcspn(line, "\n")] = '\0';
-            snprintf(name, size, "%.80s", colon + 2);
-            break;
-        }
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kilobytes = strtod(line + 6, NULL);
     if (file != NULL)
         fclose(file);
+    return kilobytes * 1024;
 }
 
-/* The first lines: what ran where. Pins the process to the core that it is on. */
-static inline void bench_head(const char *what)
+/* ---- Rows ---- */
+
+typedef struct bench_case {
+    const char *subject, *row;
+    void (*run)(unsigned long operations); /* the measured part of it between bench_start and bench_stop */
+    unsigned long size;                    /* bench_size; operations are rounded up to multiples of it */
+} bench_case;
+
+static inline void bench_run(const bench_case *row, unsigned long operations)
 {
-    struct utsname system;
-    char cpu[96];
-#ifdef __linux__
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)sched_getcpu(), &set);
-    (void)sched_setaffinity(0, sizeof set, &set);
-#endif
-    bench_cpu_name(cpu, sizeof cpu);
-    uname(&system);
-#ifdef __clang__
-    printf("# %s | clang %s", what, __clang_version__);
-#else
-    printf("# %s | gcc %s", what, __VERSION__);
-#endif
-    printf(" | %s | %s | %s %s | %s\n", BENCH_CFLAGS, cpu, system.sysname, system.release, BENCH_COMMIT);
-    printf("%-34s %9s %9s %7s %6s %-4s %9s %8s\n", "", "ns/op", "floor", "ratio", "target", "", "allocs/op", "bytes");
+    bench_done = 0;
+    row->run(operations);
+    if (bench_done == operations)
+        return;
+    fprintf(stderr, "%s %s: %lu of %lu operations happened\n", row->subject, row->row, bench_done, operations);
+    exit(1);
 }
+
+static inline unsigned long bench_number(const char *text)
+{
+    return (strtoul(text, NULL, 10) + bench_size - 1) / bench_size * bench_size;
+}
+
+static inline int bench_main(int argc, char **argv, const bench_case *cases, size_t count)
+{
+    unsigned long warm_up, operations;
+    double before;
+    size_t i;
+    for (i = 0; argc < 5 && i < count; i++)
+        printf("%s %s\n", cases[i].row, cases[i].subject);
+    if (argc < 5)
+        return 0;
+    for (i = 0; i < count; i++)
+        if (strcmp(cases[i].subject, argv[1]) == 0 && strcmp(cases[i].row, argv[2]) == 0)
+            break;
+    if (i == count)
+        return 2;
+    bench_size = cases[i].size;
+    warm_up = bench_number(argv[3]);
+    operations = bench_number(argv[4]);
+    before = bench_peak();
+    if (warm_up > 0) /* page faults, predictors, clock frequency */
+        bench_run(&cases[i], warm_up);
+    bench_run(&cases[i], operations);
+    printf("%s %.3f %.1f %lu %.4f\n", argv[2], bench_ns / (double)operations,
+           (bench_peak() - before) / (double)operations, operations, (double)bench_count / (double)operations);
+    return 0;
+}
+
+#define BENCH_MAIN(argc, argv, cases) bench_main(argc, argv, cases, sizeof(cases) / sizeof(cases)[0])
 
 #endif

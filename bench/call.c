@@ -44,7 +44,7 @@ static void call_floor(unsigned long operations)
         sum = callee.result;
     }
     bench_stop();
-    BENCH_KEEP(sum);
+    bench_done = (unsigned long)sum;
 }
 
 typedef struct floor_caller {
@@ -80,9 +80,11 @@ static void call_machine_floor(unsigned long operations)
     BENCH_KEEP(&resume);
     caller.state = 0;
     caller.left = operations;
+    caller.sum = 0;
     bench_start();
     BENCH_KEEP(floor_call(&caller, resume));
     bench_stop();
+    bench_done = (unsigned long)caller.sum;
 }
 
 static void call_heap_floor(unsigned long operations)
@@ -103,7 +105,7 @@ static void call_heap_floor(unsigned long operations)
         free(callee);
     }
     bench_stop();
-    BENCH_KEEP(sum);
+    bench_done = (unsigned long)sum;
 }
 
 /* ---- The library ---- */
@@ -124,6 +126,7 @@ ASYNC(caller, unsigned long left; long sum; struct add callee;)
     for (; self->left > 0; self->left--)
         ASYNC_AWAIT_INTO(self->sum, ASYNC_IN(&self->callee, add, .argument = self->sum));
     bench_stop();
+    bench_done = (unsigned long)self->sum;
     asyncio_loop_stop(&loop);
     ASYNC_END;
 }
@@ -142,6 +145,7 @@ ASYNC(far_caller, unsigned long left; long sum; struct add callee;)
     for (; self->left > 0; self->left--)
         ASYNC_AWAIT_INTO(self->sum, hide(ASYNC_IN(&self->callee, add, .argument = self->sum)));
     bench_stop();
+    bench_done = (unsigned long)self->sum;
     asyncio_loop_stop(&loop);
     ASYNC_END;
 }
@@ -153,6 +157,7 @@ ASYNC(heap_caller, unsigned long left; long sum;)
     for (; self->left > 0; self->left--)
         ASYNC_AWAIT_INTO(self->sum, ASYNC_NEW(add, .argument = self->sum));
     bench_stop();
+    bench_done = (unsigned long)self->sum;
     asyncio_loop_stop(&loop);
     ASYNC_END;
 }
@@ -165,32 +170,36 @@ static void run(asyncio_root *root)
     (void)asyncio_run_forever(&loop);
 }
 
-static void call_subject(unsigned long operations)
+static void call_place(unsigned long operations)
 {
     static struct caller_task task;
     run(ASYNC_AT(&task, caller, .left = operations));
 }
 
-static void call_far_subject(unsigned long operations)
+static void call_far(unsigned long operations)
 {
     static struct far_caller_task task;
     run(ASYNC_AT(&task, far_caller, .left = operations));
 }
 
-static void call_heap_subject(unsigned long operations)
+static void call_heap(unsigned long operations)
 {
     static struct heap_caller_task task;
     run(ASYNC_AT(&task, heap_caller, .left = operations));
 }
 
-int main(void)
+static const bench_case cases[] = {
+    {"floor", "call", call_floor, 1},
+    {"floor as a state machine", "call", call_machine_floor, 1},
+    {"floor malloc", "call", call_heap_floor, 1},
+    {"asyncio.h", "call", call_place, 1},
+    {"asyncio.h not inlined", "call", call_far, 1},
+    {"asyncio.h heap", "call", call_heap, 1},
+};
+
+int main(int argc, char **argv)
 {
-    bench_head("call");
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    bench_row("call, in place", call_floor, call_subject, 4000000, 2.0, sizeof(struct add));
-    bench_row("call, in place, not inlined", call_floor, call_far_subject, 4000000, 2.0, sizeof(struct add));
-    bench_row("  the same (state machine calls)", call_machine_floor, call_far_subject, 4000000, 0, sizeof(struct add));
-    bench_row("call, frame on the heap", call_heap_floor, call_heap_subject, 2000000, 0, sizeof(struct add_task));
-    return asyncio_loop_close(&loop);
+    return BENCH_MAIN(argc, argv, cases);
 }

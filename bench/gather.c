@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * gather.c - tasks that wait for each other: a Future handed to and fro, gather of 1,000, the cancel of a sleeping task.
- * By hand a Future is a flag and its one waiter, a gather a counter, a timer a link in a list that is sorted by chance.
+ * gather.c - tasks that wait for each other: a Future handed to and fro, gather and TaskGroup of 1,000, a limit around
+ * what is ready, the cancel of a sleeping task. By hand a Future is a flag and its one waiter, a gather a counter, a
+ * timer a link in a list that is sorted by chance.
  */
 #include "floor.h"
 
@@ -11,6 +12,7 @@
 
 static asyncio_loop loop;
 static asyncio_task_options no_options;
+static unsigned long each; /* what every player is to do */
 
 /* ---- By hand ---- */
 
@@ -57,6 +59,7 @@ static void floor_play(floor_task *task)
             BENCH_KEEP(floor_ball[me].value);
         }
     }
+    bench_done += each - task->left;
     floor_settle(&floor_ball[1 - me], 1);
 }
 
@@ -65,6 +68,7 @@ static void ping_pong_floor(unsigned long operations)
     static floor_player players[2];
     floor_ball[0].waiter = floor_ball[1].waiter = NULL;
     players[1].me = 1;
+    each = operations / 2;
     floor_start(&players[0].task, floor_play, (uint32_t)(operations / 2));
     floor_start(&players[1].task, floor_play, (uint32_t)(operations / 2));
     bench_start();
@@ -101,7 +105,7 @@ static void floor_gather(floor_task *task)
     uint32_t i;
     if (task->state == 1)
         for (i = 0; i < MANY; i++)
-            floor_results[i] = floor_children[i].value;
+            bench_done += (floor_results[i] = floor_children[i].value) == 7;
     task->state = 1;
     if (floor_rounds-- == 0)
         return;
@@ -134,6 +138,7 @@ static void gather_done_floor(unsigned long operations)
         for (i = 0; left == 0 && i < MANY; i++)
             floor_results[i] = floor_futures[i].value;
         BENCH_KEEP(floor_results);
+        bench_done += MANY - left;
     }
     bench_stop();
 }
@@ -156,7 +161,7 @@ static void floor_sleep(floor_task *task)
         floor_timers = self;
         return;
     case 1:
-        BENCH_KEEP(self->cancelled);
+        bench_done += self->cancelled;
         floor_push(self->waiter);
     }
 }
@@ -192,6 +197,32 @@ static void cancel_floor(unsigned long operations)
     bench_stop();
 }
 
+/* A limit: when it is due, in a list. */
+static void timeout_floor(unsigned long operations)
+{
+    struct floor_limit {
+        struct floor_limit *next, **link;
+        int64_t when;
+    } limit, *limits = NULL;
+    struct timespec now;
+    floor_futures[0].done = 1;
+    bench_start();
+    for (; operations > 0; operations--) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        limit.when = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + 5000000000;
+        limit.next = limits;
+        limit.link = &limits;
+        limits = &limit;
+        BENCH_KEEP(&limits);
+        if (!floor_futures[0].done)
+            break;
+        *limit.link = limit.next;
+        BENCH_KEEP(&limits);
+        bench_done++;
+    }
+    bench_stop();
+}
+
 /* ---- The library ---- */
 
 static asyncio_future ball[2];
@@ -204,17 +235,19 @@ ASYNC(player, int me; uint32_t left; asyncio_value value;)
         (void)asyncio_future_set_result(&ball[1 - self->me], 1);
         ASYNC_AWAIT_INTO(self->value, &ball[self->me]);
     }
+    bench_done += each - self->left;
     (void)asyncio_future_set_result(&ball[1 - self->me], 1);
     if (self->me == 1)
         asyncio_loop_stop(&loop);
     ASYNC_END;
 }
 
-static void ping_pong_subject(unsigned long operations)
+static void ping_pong_place(unsigned long operations)
 {
     static struct player_task players[2];
     asyncio_future_init(&ball[0], &loop);
     asyncio_future_init(&ball[1], &loop);
+    each = operations / 2;
     asyncio_loop_create_task(&loop, ASYNC_AT(&players[0], player, .me = 0, .left = (uint32_t)(operations / 2)), &no_options);
     asyncio_loop_create_task(&loop, ASYNC_AT(&players[1], player, .me = 1, .left = (uint32_t)(operations / 2)), &no_options);
     bench_start();
@@ -241,6 +274,8 @@ ASYNC(gathers_tasks, uint32_t rounds; uint32_t i;)
         for (self->i = 0; self->i < MANY; self->i++)
             (void)asyncio_child_set(&children[self->i], ASYNC_AT(&child_tasks[self->i], child));
         ASYNC_AWAIT(asyncio_gather_n(&all, children, MANY));
+        for (self->i = 0; self->i < MANY; self->i++)
+            bench_done += children[self->i].value == 7;
     }
     asyncio_loop_stop(&loop);
     ASYNC_END;
@@ -255,21 +290,28 @@ ASYNC(gathers_done, uint32_t rounds; uint32_t i;)
         for (self->i = 0; self->i < MANY; self->i++)
             (void)asyncio_child_set(&children[self->i], &futures[self->i]);
         ASYNC_AWAIT(asyncio_gather_n(&all, children, MANY));
+        for (self->i = 0; self->i < MANY; self->i++)
+            bench_done += children[self->i].value == 7;
     }
     asyncio_loop_stop(&loop);
     ASYNC_END;
 }
 
-static void gather_tasks_subject(unsigned long operations)
+static void run(asyncio_root *root)
 {
-    static struct gathers_tasks_task task;
-    asyncio_loop_create_task(&loop, ASYNC_AT(&task, gathers_tasks, .rounds = (uint32_t)(operations / MANY)), &no_options);
+    asyncio_loop_create_task(&loop, root, &no_options);
     bench_start();
     (void)asyncio_run_forever(&loop);
     bench_stop();
 }
 
-static void gather_done_subject(unsigned long operations)
+static void gather_tasks_place(unsigned long operations)
+{
+    static struct gathers_tasks_task task;
+    run(ASYNC_AT(&task, gathers_tasks, .rounds = (uint32_t)(operations / MANY)));
+}
+
+static void gather_done_place(unsigned long operations)
 {
     static struct gathers_done_task task;
     unsigned i;
@@ -277,10 +319,7 @@ static void gather_done_subject(unsigned long operations)
         asyncio_future_init(&futures[i], &loop);
         (void)asyncio_future_set_result(&futures[i], 7);
     }
-    asyncio_loop_create_task(&loop, ASYNC_AT(&task, gathers_done, .rounds = (uint32_t)(operations / MANY)), &no_options);
-    bench_start();
-    (void)asyncio_run_forever(&loop);
-    bench_stop();
+    run(ASYNC_AT(&task, gathers_done, .rounds = (uint32_t)(operations / MANY)));
 }
 
 ASYNC(sleeper)
@@ -298,30 +337,106 @@ ASYNC(canceller, uint32_t left; struct sleeper_task sleeper; int err;)
         ASYNC_AWAIT(asyncio_sleep(0));
         (void)asyncio_task_cancel(ASYNC_TASK(&self->sleeper), NULL);
         ASYNC_CATCH_ALL(self->err, ASYNC_TASK(&self->sleeper));
+        bench_done += self->err == ASYNCIO_ECANCELLED;
     }
     asyncio_loop_stop(&loop);
     ASYNC_END;
 }
 
-static void cancel_subject(unsigned long operations)
+static void cancel_place(unsigned long operations)
 {
     static struct canceller_task task;
-    asyncio_loop_create_task(&loop, ASYNC_AT(&task, canceller, .left = (uint32_t)operations), &no_options);
-    bench_start();
-    (void)asyncio_run_forever(&loop);
-    bench_stop();
+    run(ASYNC_AT(&task, canceller, .left = (uint32_t)operations));
 }
 
-int main(void)
+static asyncio_taskgroup group;
+static asyncio_taskgroup_child records[MANY];
+
+ASYNC(member)
 {
-    bench_head("gather");
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    bench_done++;
+    ASYNC_END;
+}
+static struct member_task members[MANY];
+
+ASYNC(groups, uint32_t rounds; uint32_t i;)
+{
+    ASYNC_BEGIN;
+    for (; self->rounds > 0; self->rounds--) {
+        ASYNC_WITH(&group, asyncio_taskgroup_in(records, MANY)) {
+            for (self->i = 0; self->i < MANY; self->i++)
+                (void)asyncio_taskgroup_create_task(&group, ASYNC_AT(&members[self->i], member));
+        }
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+ASYNC(groups_heap, uint32_t rounds; uint32_t i;)
+{
+    ASYNC_BEGIN;
+    for (; self->rounds > 0; self->rounds--) {
+        ASYNC_WITH(&group, asyncio_taskgroup()) {
+            for (self->i = 0; self->i < MANY; self->i++)
+                (void)asyncio_taskgroup_create_task(&group, ASYNC_NEW(member));
+        }
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void groups_place(unsigned long operations)
+{
+    static struct groups_task task;
+    run(ASYNC_AT(&task, groups, .rounds = (uint32_t)(operations / MANY)));
+}
+static void groups_on_heap(unsigned long operations)
+{
+    run(ASYNC_NEW(groups_heap, .rounds = (uint32_t)(operations / MANY)));
+}
+
+ASYNC(limits, uint32_t left; asyncio_timeout limit;)
+{
+    ASYNC_BEGIN;
+    for (; self->left > 0; self->left--) {
+        ASYNC_WITH(&self->limit, asyncio_timeout(5)) {
+            ASYNC_AWAIT(&futures[0]);
+            bench_done++;
+        }
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void timeout_place(unsigned long operations)
+{
+    static struct limits_task task;
+    asyncio_future_init(&futures[0], &loop);
+    (void)asyncio_future_set_result(&futures[0], 7);
+    run(ASYNC_AT(&task, limits, .left = (uint32_t)operations));
+}
+
+static const bench_case cases[] = {
+    {"floor", "ping_pong", ping_pong_floor, 2},
+    {"floor", "gather_1000", gather_tasks_floor, MANY},
+    {"floor", "gather_1000_done", gather_done_floor, MANY},
+    {"floor", "taskgroup_1000", gather_tasks_floor, MANY},
+    {"floor", "timeout_around_ready", timeout_floor, 1},
+    {"floor", "cancel_sleeper", cancel_floor, 1},
+    {"asyncio.h", "ping_pong", ping_pong_place, 2},
+    {"asyncio.h", "gather_1000", gather_tasks_place, MANY},
+    {"asyncio.h", "gather_1000_done", gather_done_place, MANY},
+    {"asyncio.h", "taskgroup_1000", groups_place, MANY},
+    {"asyncio.h heap", "taskgroup_1000", groups_on_heap, MANY},
+    {"asyncio.h", "timeout_around_ready", timeout_place, 1},
+    {"asyncio.h", "cancel_sleeper", cancel_place, 1},
+};
+
+int main(int argc, char **argv)
+{
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    bench_row("future ping-pong, per hop", ping_pong_floor, ping_pong_subject, 4000000, 1.5, sizeof(asyncio_future));
-    bench_row("gather of 1,000 tasks, per task", gather_tasks_floor, gather_tasks_subject, 1000000, 0,
-              sizeof(asyncio_child));
-    bench_row("gather of 1,000 done, per Future", gather_done_floor, gather_done_subject, 4000000, 0,
-              sizeof(asyncio_child));
-    bench_row("cancel of a sleeping task", cancel_floor, cancel_subject, 1000000, 0, sizeof(struct sleeper_task));
-    return asyncio_loop_close(&loop);
+    return BENCH_MAIN(argc, argv, cases);
 }

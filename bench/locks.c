@@ -10,6 +10,7 @@
 
 static asyncio_loop loop;
 static unsigned long running; /* tasks of the library that are not over */
+static unsigned long each;    /* what every task is to do */
 
 static void run_loop(void)
 {
@@ -24,8 +25,9 @@ static void start(asyncio_root *root)
     running++;
     asyncio_loop_create_task(&loop, root, &options);
 }
-static inline void over(void)
+static inline void over(unsigned long done)
 {
+    bench_done += done;
     if (--running == 0)
         asyncio_loop_stop(&loop);
 }
@@ -95,11 +97,13 @@ static void floor_alone(floor_task *task)
             floor_release();
             BENCH_KEEP(&floor_lock);
         }
+        bench_done += each - task->left;
     }
 }
 static void alone_floor(unsigned long operations)
 {
     static floor_task task;
+    each = operations;
     floor_start(&task, floor_alone, (uint32_t)operations);
     bench_start();
     floor_run();
@@ -116,12 +120,13 @@ ASYNC(alone, uint32_t left;)
         asyncio_lock_release(&lock);
         BENCH_KEEP(&lock);
     }
-    over();
+    over(each - self->left);
     ASYNC_END;
 }
-static void alone_subject(unsigned long operations)
+static void alone_place(unsigned long operations)
 {
     static struct alone_task task;
+    each = operations;
     start(ASYNC_AT(&task, alone, .left = (uint32_t)operations));
     run_loop();
 }
@@ -135,12 +140,13 @@ ASYNC(alone_block, uint32_t left; asyncio_held held;)
         }
         BENCH_KEEP(&lock);
     }
-    over();
+    over(each - self->left);
     ASYNC_END;
 }
-static void block_subject(unsigned long operations)
+static void block_place(unsigned long operations)
 {
     static struct alone_block_task task;
+    each = operations;
     start(ASYNC_AT(&task, alone_block, .left = (uint32_t)operations));
     run_loop();
 }
@@ -169,11 +175,13 @@ static void floor_semaphore_alone(floor_task *task)
             else
                 floor_semaphore.value++;
         }
+        bench_done += each - task->left;
     }
 }
 static void semaphore_floor(unsigned long operations)
 {
     static floor_task task;
+    each = operations;
     floor_semaphore.value = 1;
     floor_start(&task, floor_semaphore_alone, (uint32_t)operations);
     bench_start();
@@ -190,12 +198,13 @@ ASYNC(semaphore_alone, uint32_t left;)
         BENCH_KEEP(&semaphore);
         asyncio_semaphore_release(&semaphore);
     }
-    over();
+    over(each - self->left);
     ASYNC_END;
 }
-static void semaphore_subject(unsigned long operations)
+static void semaphore_place(unsigned long operations)
 {
     static struct semaphore_alone_task task;
+    each = operations;
     asyncio_semaphore_init(&semaphore, 1);
     start(ASYNC_AT(&task, semaphore_alone, .left = (uint32_t)operations));
     run_loop();
@@ -221,8 +230,10 @@ static void floor_contend(floor_task *task)
             return;
         default:
             floor_release();
-            if (--task->left == 0)
+            if (--task->left == 0) {
+                bench_done += each;
                 return;
+            }
             task->state = 0;
         }
     }
@@ -230,6 +241,7 @@ static void floor_contend(floor_task *task)
 static void contended_floor(unsigned long operations)
 {
     int i;
+    each = operations / CONTENDERS;
     for (i = 0; i < CONTENDERS; i++)
         floor_start(&floor_contenders[i], floor_contend, (uint32_t)(operations / CONTENDERS));
     bench_start();
@@ -245,21 +257,20 @@ ASYNC(contender, uint32_t left;)
         ASYNC_AWAIT(asyncio_sleep(0));
         asyncio_lock_release(&lock);
     }
-    over();
+    over(each - self->left);
     ASYNC_END;
 }
-static void contended_subject(unsigned long operations)
+static void contended_place(unsigned long operations)
 {
     static struct contender_task tasks[CONTENDERS];
     int i;
+    each = operations / CONTENDERS;
     for (i = 0; i < CONTENDERS; i++)
         start(ASYNC_AT(&tasks[i], contender, .left = (uint32_t)(operations / CONTENDERS)));
     run_loop();
 }
 
 /* ---- A bounded queue, one producer, one consumer ---- */
-
-static uint32_t room;
 
 static struct {
     floor_list getters, putters;
@@ -273,7 +284,7 @@ static void floor_produce(floor_task *task)
     case 0:
         task->state = 1;
         for (; task->left > 0; task->left--) {
-            while (floor_queue.count == room) {
+            while (floor_queue.count == bench_size) {
                 floor_wait(&floor_queue.putters, task);
                 return;
             case 1:;
@@ -300,11 +311,13 @@ static void floor_consume(floor_task *task)
             floor_queue.count--;
             floor_wake(&floor_queue.putters);
         }
+        bench_done += each - task->left;
     }
 }
 static void queue_floor(unsigned long operations)
 {
     static floor_task producer, consumer;
+    each = operations;
     floor_start(&producer, floor_produce, (uint32_t)operations);
     floor_start(&consumer, floor_consume, (uint32_t)operations);
     bench_start();
@@ -321,7 +334,7 @@ ASYNC(producer, uint32_t left; uint64_t item;)
         self->item = self->left;
         ASYNC_AWAIT(asyncio_queue_put(&queue, &self->item));
     }
-    over();
+    over(0);
     ASYNC_END;
 }
 ASYNC(consumer, uint32_t left; uint64_t item, sum;)
@@ -331,32 +344,50 @@ ASYNC(consumer, uint32_t left; uint64_t item, sum;)
         ASYNC_AWAIT(asyncio_queue_get(&queue, &self->item));
         self->sum += self->item;
     }
-    over();
+    over(each - self->left);
     ASYNC_END;
 }
-static void queue_subject(unsigned long operations)
+static void queue_run(unsigned long operations)
 {
     static struct producer_task from;
     static struct consumer_task to;
-    static uint64_t items[64];
-    asyncio_queue_init(&queue, items, sizeof items[0], room);
+    each = operations;
     start(ASYNC_AT(&from, producer, .left = (uint32_t)operations));
     start(ASYNC_AT(&to, consumer, .left = (uint32_t)operations));
     run_loop();
 }
-
-int main(void)
+static void queue_place(unsigned long operations)
 {
-    bench_head("locks");
+    static uint64_t items[64];
+    asyncio_queue_init(&queue, items, sizeof items[0], bench_size);
+    queue_run(operations);
+}
+static void queue_heap(unsigned long operations)
+{
+    asyncio_queue_init_heap(&queue, sizeof(uint64_t), bench_size);
+    queue_run(operations);
+    asyncio_queue_close(&queue);
+}
+
+static const bench_case cases[] = {
+    {"floor", "mutex", alone_floor, 1},
+    {"floor", "semaphore", semaphore_floor, 1},
+    {"floor", "mutex_1000_tasks", contended_floor, CONTENDERS},
+    {"floor", "queue_1", queue_floor, 1},
+    {"floor", "queue_64", queue_floor, 64},
+    {"asyncio.h", "mutex", alone_place, 1},
+    {"asyncio.h ASYNC_WITH", "mutex", block_place, 1},
+    {"asyncio.h", "semaphore", semaphore_place, 1},
+    {"asyncio.h", "mutex_1000_tasks", contended_place, CONTENDERS},
+    {"asyncio.h", "queue_1", queue_place, 1},
+    {"asyncio.h", "queue_64", queue_place, 64},
+    {"asyncio.h heap", "queue_1", queue_heap, 1},
+    {"asyncio.h heap", "queue_64", queue_heap, 64},
+};
+
+int main(int argc, char **argv)
+{
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    bench_row("lock, uncontended", alone_floor, alone_subject, 8000000, 1.5, sizeof lock);
-    bench_row("lock, uncontended, ASYNC_WITH", alone_floor, block_subject, 8000000, 0, sizeof(asyncio_held));
-    bench_row("semaphore, uncontended", semaphore_floor, semaphore_subject, 8000000, 1.5, sizeof semaphore);
-    bench_row("lock, 1,000 tasks", contended_floor, contended_subject, 2000000, 1.5, sizeof lock);
-    room = 1;
-    bench_row("queue of 1", queue_floor, queue_subject, 2000000, 1.5, sizeof queue);
-    room = 64;
-    bench_row("queue of 64", queue_floor, queue_subject, 8000000, 1.5, sizeof queue);
-    return asyncio_loop_close(&loop);
+    return BENCH_MAIN(argc, argv, cases);
 }

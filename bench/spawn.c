@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * spawn.c - create a task, run it, release it: a driver starts a batch of tasks, gives way until they ran, and again.
+ * Batches of 1, of 1,000, and one of all: a million alive at once.
  *
  * By hand: storage of one's own, malloc, or a free list. Built a second time with -DASYNCIO_FREELIST=1024 it measures
  * the library's.
@@ -9,8 +10,20 @@
 
 #include "asyncio.h"
 
-enum { MOST = 1000 };
 static unsigned long batch, sum;
+
+static void begin(void)
+{
+    sum = 0;
+    bench_start();
+}
+
+/* Each batch adds up 1 .. batch. */
+static void end(unsigned long operations)
+{
+    bench_stop();
+    bench_done = sum == operations / batch * (batch * (batch - 1) / 2) + operations ? operations : 0;
+}
 
 /* ---- By hand ---- */
 
@@ -19,7 +32,7 @@ typedef struct floor_worker {
     unsigned long argument;
 } floor_worker;
 
-static floor_worker floor_workers[MOST];
+static floor_worker *floor_workers;
 static floor_worker *floor_free;
 
 static void floor_work(floor_task *task)
@@ -27,7 +40,7 @@ static void floor_work(floor_task *task)
     floor_worker *worker = (floor_worker *)task;
     switch (task->state) {
     case 0:
-        sum += worker->argument;
+        sum += worker->argument + 1;
         task->state = 1;
     }
 }
@@ -106,23 +119,42 @@ static void floor_drive(void (*driver)(floor_task *task), unsigned long operatio
 {
     static floor_task task;
     floor_start(&task, driver, (uint32_t)(operations / batch));
-    bench_start();
+    begin();
     floor_run();
-    bench_stop();
+    end(operations);
 }
 
-static void place_floor(unsigned long operations) { floor_drive(floor_driver, operations); }
-static void malloc_floor(unsigned long operations) { floor_drive(floor_driver_malloc, operations); }
-static void list_floor(unsigned long operations)
+static void floor_place(unsigned long operations, unsigned long tasks)
+{
+    batch = tasks;
+    floor_workers = (floor_worker *)calloc(batch, sizeof *floor_workers);
+    floor_drive(floor_driver, operations);
+    free(floor_workers);
+}
+static void floor_list(unsigned long operations, unsigned long tasks)
 {
     unsigned long i;
+    batch = tasks;
     floor_free = NULL;
-    for (i = MOST; i-- > 0;) {
+    floor_workers = (floor_worker *)calloc(batch, sizeof *floor_workers);
+    for (i = batch; i-- > 0;) {
         floor_workers[i].task.next = (floor_task *)floor_free;
         floor_free = &floor_workers[i];
     }
     floor_drive(floor_driver_list, operations);
+    free(floor_workers);
 }
+static void floor_malloc(unsigned long operations, unsigned long tasks)
+{
+    batch = tasks;
+    floor_drive(floor_driver_malloc, operations);
+}
+
+static void place_floor(unsigned long operations) { floor_place(operations, bench_size); }
+static void place_floor_all(unsigned long operations) { floor_place(operations, operations); }
+static void malloc_floor(unsigned long operations) { floor_malloc(operations, bench_size); }
+static void malloc_floor_all(unsigned long operations) { floor_malloc(operations, operations); }
+static void list_floor(unsigned long operations) { floor_list(operations, bench_size); }
 
 /* ---- The library ---- */
 
@@ -131,11 +163,11 @@ static asyncio_loop loop;
 ASYNC(worker, unsigned long argument;)
 {
     ASYNC_BEGIN;
-    sum += self->argument;
+    sum += self->argument + 1;
     ASYNC_END;
 }
 
-static struct worker_task workers[MOST];
+static struct worker_task *workers;
 
 ASYNC(place_driver, unsigned long left, i;)
 {
@@ -161,51 +193,65 @@ ASYNC(heap_driver, unsigned long left, i;)
     ASYNC_END;
 }
 
-static void drive(asyncio_root *root)
+static void drive(asyncio_root *root, unsigned long operations)
 {
     asyncio_task_options options;
     asyncio__no_options(&options);
     asyncio_loop_create_task(&loop, root, &options);
-    bench_start();
+    begin();
     (void)asyncio_run_forever(&loop);
-    bench_stop();
+    end(operations);
 }
 
-static void place_subject(unsigned long operations)
+static void place(unsigned long operations, unsigned long tasks)
 {
     static struct place_driver_task task;
-    drive(ASYNC_AT(&task, place_driver, .left = operations / batch));
+    batch = tasks;
+    workers = (struct worker_task *)calloc(batch, sizeof *workers);
+    drive(ASYNC_AT(&task, place_driver, .left = operations / batch), operations);
+    free(workers);
 }
 
-static void heap_subject(unsigned long operations)
+static void heap(unsigned long operations, unsigned long tasks)
 {
     static struct heap_driver_task task;
-    drive(ASYNC_AT(&task, heap_driver, .left = operations / batch));
+    batch = tasks;
+    drive(ASYNC_AT(&task, heap_driver, .left = operations / batch), operations);
 }
 
-static void spawn_rows(const char *const names[], unsigned long count)
-{
-    const unsigned long operations = 2000000;
-    batch = count;
+static void spawn_place(unsigned long operations) { place(operations, bench_size); }
+static void spawn_place_all(unsigned long operations) { place(operations, operations); }
+static void spawn_heap(unsigned long operations) { heap(operations, bench_size); }
+static void spawn_heap_all(unsigned long operations) { heap(operations, operations); }
+
+static const bench_case cases[] = {
 #if ASYNCIO_FREELIST
-    bench_row(names[2], list_floor, heap_subject, operations, 2.5, sizeof(struct worker_task));
-    (void)place_floor, (void)malloc_floor, (void)place_subject;
+    {"asyncio.h free list", "spawn_1", spawn_heap, 1},
+    {"asyncio.h free list", "spawn_1000", spawn_heap, 1000},
+    {"asyncio.h free list", "spawn_all", spawn_heap_all, 1},
 #else
-    bench_row(names[0], place_floor, place_subject, operations, 1.5, sizeof(struct worker_task));
-    bench_row(names[1], malloc_floor, heap_subject, operations, 0, sizeof(struct worker_task));
-    (void)list_floor;
+    {"floor", "spawn_1", place_floor, 1},
+    {"floor", "spawn_1000", place_floor, 1000},
+    {"floor", "spawn_all", place_floor_all, 1},
+    {"floor malloc", "spawn_1", malloc_floor, 1},
+    {"floor malloc", "spawn_1000", malloc_floor, 1000},
+    {"floor malloc", "spawn_all", malloc_floor_all, 1},
+    {"floor free list", "spawn_1", list_floor, 1},
+    {"floor free list", "spawn_1000", list_floor, 1000},
+    {"asyncio.h", "spawn_1", spawn_place, 1},
+    {"asyncio.h", "spawn_1000", spawn_place, 1000},
+    {"asyncio.h", "spawn_all", spawn_place_all, 1},
+    {"asyncio.h heap", "spawn_1", spawn_heap, 1},
+    {"asyncio.h heap", "spawn_1000", spawn_heap, 1000},
+    {"asyncio.h heap", "spawn_all", spawn_heap_all, 1},
 #endif
-}
+};
 
-int main(void)
+int main(int argc, char **argv)
 {
-    static const char *const one[] = {"spawn 1, own storage", "spawn 1, heap", "spawn 1, ASYNCIO_FREELIST"};
-    static const char *const many[] = {"spawn 1,000, own storage", "spawn 1,000, heap", "spawn 1,000, ASYNCIO_FREELIST"};
-    bench_head("spawn");
+    (void)place_floor, (void)place_floor_all, (void)malloc_floor, (void)malloc_floor_all, (void)list_floor;
+    (void)spawn_place, (void)spawn_place_all;
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    spawn_rows(one, 1);
-    spawn_rows(many, MOST);
-    BENCH_KEEP(sum);
-    return asyncio_loop_close(&loop);
+    return BENCH_MAIN(argc, argv, cases);
 }

@@ -6,11 +6,9 @@
 
 #include "asyncio.h"
 
-static unsigned long tasks;
+static unsigned long turns; /* of each task */
 
 /* ---- By hand ---- */
-
-static floor_task *floor_tasks;
 
 static void floor_yielder(floor_task *task)
 {
@@ -23,17 +21,21 @@ static void floor_yielder(floor_task *task)
             return;
         case 1:;
         }
+        bench_done += turns;
     }
 }
 
 static void yield_floor(unsigned long operations)
 {
+    floor_task *tasks = (floor_task *)calloc(bench_size, sizeof *tasks);
     unsigned long i;
-    for (i = 0; i < tasks; i++)
-        floor_start(&floor_tasks[i], floor_yielder, (uint32_t)(operations / tasks));
+    turns = operations / bench_size;
+    for (i = 0; i < bench_size; i++)
+        floor_start(&tasks[i], floor_yielder, (uint32_t)turns);
     bench_start();
     floor_run();
     bench_stop();
+    free(tasks);
 }
 
 /* ---- The library ---- */
@@ -46,44 +48,58 @@ ASYNC(yielder, uint32_t left;)
     ASYNC_BEGIN;
     for (; self->left > 0; self->left--)
         ASYNC_AWAIT(asyncio_sleep(0));
+    bench_done += turns;
     if (--running == 0)
         asyncio_loop_stop(&loop);
     ASYNC_END;
 }
 
-static struct yielder_task *yielders;
-
-static void yield_subject(unsigned long operations)
+static void start(asyncio_root *root)
 {
     asyncio_task_options options;
-    unsigned long i;
     asyncio__no_options(&options);
-    for (i = 0; i < tasks; i++)
-        asyncio_loop_create_task(&loop, ASYNC_AT(&yielders[i], yielder, .left = (uint32_t)(operations / tasks)),
-                                 &options);
-    running = tasks;
+    asyncio_loop_create_task(&loop, root, &options);
+}
+
+static void run(void)
+{
+    running = bench_size;
     bench_start();
     (void)asyncio_run_forever(&loop);
     bench_stop();
 }
 
-static void yield_row(const char *name, unsigned long count)
+static void yield_place(unsigned long operations)
 {
-    tasks = count;
-    floor_tasks = (floor_task *)calloc(count, sizeof *floor_tasks);
-    yielders = (struct yielder_task *)calloc(count, sizeof *yielders);
-    bench_row(name, yield_floor, yield_subject, 4000000, 1.5, sizeof *yielders);
-    free(floor_tasks);
-    free(yielders);
+    struct yielder_task *tasks = (struct yielder_task *)calloc(bench_size, sizeof *tasks);
+    unsigned long i;
+    turns = operations / bench_size;
+    for (i = 0; i < bench_size; i++)
+        start(ASYNC_AT(&tasks[i], yielder, .left = (uint32_t)turns));
+    run();
+    free(tasks);
 }
 
-int main(void)
+static void yield_heap(unsigned long operations)
 {
-    bench_head("yield");
+    unsigned long i;
+    turns = operations / bench_size;
+    for (i = 0; i < bench_size; i++)
+        start(ASYNC_NEW(yielder, .left = (uint32_t)turns));
+    run();
+}
+
+static const bench_case cases[] = {
+    {"floor", "yield_2", yield_floor, 2},          {"floor", "yield_1000", yield_floor, 1000},
+    {"floor", "yield_100000", yield_floor, 100000}, {"asyncio.h", "yield_2", yield_place, 2},
+    {"asyncio.h", "yield_1000", yield_place, 1000}, {"asyncio.h", "yield_100000", yield_place, 100000},
+    {"asyncio.h heap", "yield_2", yield_heap, 2},   {"asyncio.h heap", "yield_1000", yield_heap, 1000},
+    {"asyncio.h heap", "yield_100000", yield_heap, 100000},
+};
+
+int main(int argc, char **argv)
+{
     if (asyncio_loop_init(&loop, NULL) != 0)
         return 1;
-    yield_row("yield, 2 tasks", 2);
-    yield_row("yield, 1,000 tasks", 1000);
-    yield_row("yield, 100,000 tasks", 100000);
-    return asyncio_loop_close(&loop);
+    return BENCH_MAIN(argc, argv, cases);
 }

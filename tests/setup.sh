@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what `make run`, `make test`, `make matrix` or `make oracle` needs and this machine lacks:
-# tests/setup.sh run|test|matrix|oracle...
+# Installs what `make run`, `make test`, `make matrix`, `make bench`... need and this machine lacks:
+# tests/setup.sh run|test|matrix|oracle|firmware|bench...
 # Looks for abilities, not for packages; with nothing missing it says nothing and touches no network.
 set -u
 
@@ -40,8 +40,13 @@ for purpose in "${@:-run}"; do
         need nodejs runs node
         need npm runs npm
         ;;
+    bench)
+        need python3 runs python3
+        need gnuplot-nox runs gnuplot
+        need 'valgrind libc6-dbg' valgrind -q true
+        ;;
     *)
-        echo "usage: tests/setup.sh run|test|matrix|oracle" >&2
+        echo "usage: tests/setup.sh run|test|matrix|oracle|firmware|bench" >&2
         exit 2
         ;;
     esac
