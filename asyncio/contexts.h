@@ -304,7 +304,7 @@ static inline bool asyncio__context_is(asyncio__variables **slot, const asyncio_
 /*
  * asyncio_contextvar_set - give a variable a value in the current context.
  *
- *   token      receives what asyncio_contextvar_reset needs; NULL: not wanted
+ *   token      receives what asyncio_contextvar_reset needs (after an error it counts as used); NULL: not wanted
  *   Suspends   never
  *   Returns    0; ASYNCIO_ENOMEM, and nothing has changed
  *   Memory     one block for all variables of a context, a new one when it is shared with a copy or full
@@ -326,15 +326,13 @@ static inline int asyncio_contextvar_set(const asyncio_contextvar *var, asyncio_
     asyncio__variables **slot = asyncio__context_slot();
     asyncio_contextvar_token made;
     made.var = var;
-    made.used = false;
     made.where = asyncio__context_where(slot);
     made.ended = asyncio__contexts_ended();
     made.was_set = asyncio__table_lookup(asyncio__table_of(slot), var, &made.old_value);
-    if (!asyncio__context_write(slot, var, value))
-        return ASYNCIO_ENOMEM;
+    made.used = !asyncio__context_write(slot, var, value);
     if (token != NULL)
         *token = made;
-    return 0;
+    return made.used ? ASYNCIO_ENOMEM : 0;
 }
 
 static inline int asyncio_contextvar_reset(const asyncio_contextvar *var, asyncio_contextvar_token *token)

@@ -740,6 +740,12 @@ static inline const char *asyncio_future_cancel_message(const asyncio_future *fu
 
 static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg);
 
+/* Not inline: of a plain Future gcc would say that no hook stands behind it, not knowing its flags. */
+ASYNCIO__NOINLINE bool asyncio__cancel_hooked(asyncio_future *future, const char *msg)
+{
+    return ((asyncio__hooked_future *)(void *)future)->cancel(future, msg);
+}
+
 /*
  * asyncio_future_cancel - cancel a Future; of a Task: ask it to stop, see asyncio_task_cancel.
  *
@@ -759,7 +765,7 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
     }
     if (future->flags & (ASYNCIO__TASK | ASYNCIO__CANCEL_HOOK))
         return future->flags & ASYNCIO__TASK ? asyncio_task_cancel((asyncio_task *)(void *)future, msg)
-                                             : ((asyncio__hooked_future *)(void *)future)->cancel(future, msg);
+                                             : asyncio__cancel_hooked(future, msg);
     asyncio__future_settle(future, ASYNCIO__CANCELLED, ASYNCIO_ECANCELLED, (asyncio_value)msg);
     return true;
 }

@@ -871,7 +871,13 @@ ASYNC(little_memory, asyncio_context *copy; asyncio_contextvar_token token; asyn
 }
 TEST(test_out_of_memory)
 {
+    asyncio_contextvar_token token;
     long n;
+    left = 0;
+    CHECK_EQ(asyncio_contextvar_set(&var, 1, &token), ASYNCIO_ENOMEM);
+    left = -1;
+    CHECK_EQ(asyncio_contextvar_reset(&var, &token), ASYNCIO_ERUNTIME); /* a token that was never good */
+    CHECK_EQ(asyncio_contextvar_get(&var), 0);
     for (n = 0; n < 60; n++) {
         static struct little_memory_task storage;
         open_loop();
