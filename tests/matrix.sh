@@ -60,7 +60,7 @@ standard() {
 }
 
 # Not valid C++: these hand string literals to callbacks as `void *`. Files that are not listed must be.
-c_only='base_events freestanding no_task_list oracle runners timers timers_list virtual'
+c_only='base_events freestanding no_task_list oracle programs runners timers timers_list virtual'
 is_c_only() { case " $c_only " in *" $(basename "$1" .c | sed 's/^test_//') "*) ;; *) return 1 ;; esac; }
 
 # The list above is not longer than it has to be.
@@ -102,6 +102,13 @@ tests() {
         fi
     done
     return $bad
+}
+
+# env_tests <variable=value> ...: the same with a variable in the environment.
+env_tests() {
+    export "$1"
+    shift
+    tests "$@"
 }
 
 # examples <compiler> <standard> <flags>: compiles every example of one file.
@@ -195,6 +202,8 @@ for group in $groups; do
         cell 'gcc TSan: tests with threads' tests gcc c11 "-O1 $sanitize -fsanitize=thread" '' "$threads"
         cell 'clang TSan: tests with threads' tests clang c11 "-O1 $sanitize -fsanitize=thread" '' "$threads"
         cell 'clang MSan' tests clang c11 "-O1 $sanitize -fsanitize=memory" '' "${clean/tests\/test_runners.c/}"
+        cell 'gcc ASan, UBSan: all programs cancelled and starved everywhere' env_tests PROGRAMS=all gcc c11 \
+            "-O1 $sanitize -fsanitize=address,undefined" '' tests/test_programs.c
         cell 'valgrind' tests gcc c11 '-O1 -g' 'valgrind -q --error-exitcode=9 --leak-check=full' "$clean"
         ;;
     units)

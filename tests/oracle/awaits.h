@@ -13,6 +13,20 @@
 /* A list of statements. Gives an enum flow. */
 ASYNC_DECLARE(execute, struct scope *scope; const struct statement *at; int flow;);
 
+/* Says so if there is no memory for it: an error that comes later might hide it. */
+static asyncio_root *or_say(const struct statement *at, asyncio_root *root)
+{
+    if (root == NULL)
+        say_error(at, ASYNCIO_ENOMEM, 0);
+    return root;
+}
+
+/* What a block holds. */
+static asyncio_root *new_list(struct scope *scope, const struct statement *block, const struct statement *first)
+{
+    return or_say(block, ASYNC_NEW(execute, .scope = scope, .at = first));
+}
+
 /* ---- What can be awaited ---- */
 
 struct number_is_least {
@@ -194,7 +208,7 @@ static asyncio_root *new_awaited(struct scope *scope, const struct statement *at
     const struct awaitable *what = at->words;
     int value = value_of(scope, &what->value), result = value_of(scope, &what->result);
     double seconds = at->when.none ? INFINITY : seconds_of(scope, &at->when.value);
-    asyncio_root *root = NULL;
+    asyncio_root *root = NULL, *outer;
     if (what->kind == AWAIT_CALL)
         root = new_call(what, value);
     else if (what->kind != AWAIT_X && at->verb == DO_WAIT_FOR && seconds > 0)
@@ -205,8 +219,11 @@ static asyncio_root *new_awaited(struct scope *scope, const struct statement *at
         root = ASYNC_NEW(call, .what = what, .arg = value, .scope.last = result);
     if (what->kind != AWAIT_X && root == NULL)
         return NULL;
-    return ASYNC_NEW(await_x, .scope = scope, .at = at, .seconds = seconds, .root = root,
-                     .future = what->kind == AWAIT_X ? future_of(scope, &what->x) : NULL);
+    outer = ASYNC_NEW(await_x, .scope = scope, .at = at, .seconds = seconds, .root = root,
+                      .future = what->kind == AWAIT_X ? future_of(scope, &what->x) : NULL);
+    if (outer == NULL)
+        asyncio_coro_close(root);
+    return outer;
 }
 
 ASYNC(await_one, struct scope *scope; const struct statement *at; struct note note; const struct future *gather; int err;
@@ -341,7 +358,7 @@ ASYNC(each_completed, struct scope *scope; const struct statement *at; struct as
         self->index = completed(self->each, self->child);
         say_number(self->at, self->index);
         self->scope->item = self->each->members.futures[self->index];
-        ASYNC_CATCH_ALL_INTO(self->err, self->value, ASYNC_NEW(execute, .scope = self->scope, .at = self->at->body));
+        ASYNC_CATCH_ALL_INTO(self->err, self->value, new_list(self->scope, self->at, self->at->body));
         self->scope->item = self->outer_item;
         if (self->err != 0)
             ASYNC_RAISE(self->err, self->value);
@@ -380,7 +397,7 @@ ASYNC(try_except, struct scope *scope; const struct statement *at; asyncio_try a
     self->outer = self->scope->caught;
     ASYNC_TRY_ALL(&self->attempt)
     {
-        ASYNC_AWAIT_INTO(self->flow, ASYNC_NEW(execute, .scope = self->scope, .at = self->at->body));
+        ASYNC_AWAIT_INTO(self->flow, new_list(self->scope, self->at, self->at->body));
     }
     ASYNC_EXCEPT(&self->attempt)
     {
@@ -391,7 +408,7 @@ ASYNC(try_except, struct scope *scope; const struct statement *at; asyncio_try a
             ASYNC_RAISE(self->attempt.block.err, self->attempt.block.detail);
         say("%s ! %s", self->clause->text, error_text(self->attempt.block.err, self->attempt.block.detail));
         self->scope->caught = &self->attempt;
-        ASYNC_AWAIT_INTO(self->flow, ASYNC_NEW(execute, .scope = self->scope, .at = self->clause->body));
+        ASYNC_AWAIT_INTO(self->flow, new_list(self->scope, self->at, self->clause->body));
     }
     ASYNC_RETURN(self->flow);
     ASYNC_FINALLY;
@@ -402,12 +419,12 @@ ASYNC(try_except, struct scope *scope; const struct statement *at; asyncio_try a
 ASYNC(try_finally, struct scope *scope; const struct statement *at; int flow, result;)
 {
     ASYNC_BEGIN;
-    ASYNC_AWAIT_INTO(self->flow, ASYNC_NEW(try_except, .scope = self->scope, .at = self->at));
+    ASYNC_AWAIT_INTO(self->flow, or_say(self->at, ASYNC_NEW(try_except, .scope = self->scope, .at = self->at)));
     ASYNC_RETURN(self->flow);
     ASYNC_FINALLY;
     say("finally");
     self->result = self->scope->result;
-    ASYNC_AWAIT_INTO(self->flow, ASYNC_NEW(execute, .scope = self->scope, .at = self->at->other));
+    ASYNC_AWAIT_INTO(self->flow, new_list(self->scope, self->at, self->at->other));
     if (self->flow != NORMAL)
         ASYNC_RETURN(self->flow);
     self->scope->result = self->result;
@@ -438,7 +455,7 @@ ASYNC(with, struct scope *scope; const struct statement *at; asyncio_try attempt
     struct name *name = self->at->object;
 #define BODY                                                                                                           \
     say("%s = entered", self->at->text);                                                                               \
-    ASYNC_AWAIT_INTO(self->flow, ASYNC_NEW(execute, .scope = self->scope, .at = self->at->body))
+    ASYNC_AWAIT_INTO(self->flow, new_list(self->scope, self->at, self->at->body))
     ASYNC_BEGIN;
     if (name->kind == GROUP)
         name->is.group = self->group = (asyncio_taskgroup *)make_room(sizeof *self->group);
@@ -484,7 +501,7 @@ ASYNC(repeat_async, struct scope *scope; const struct statement *at; int left, f
             self->scope->result = 0;
             ASYNC_RETURN(LEAVE);
         }
-        ASYNC_AWAIT_INTO(self->flow, ASYNC_NEW(execute, .scope = self->scope, .at = self->at->body));
+        ASYNC_AWAIT_INTO(self->flow, new_list(self->scope, self->at, self->at->body));
         if (self->flow == BREAK)
             break;
         if (self->flow == LEAVE)
@@ -532,7 +549,7 @@ ASYNC_DEFINE(execute)
         if (!self->at->awaits)
             self->flow = perform(self->scope, self->at);
         else if (!is_skipped(self->scope, self->at))
-            ASYNC_AWAIT_INTO(self->flow, new_statement(self->scope, self->at));
+            ASYNC_AWAIT_INTO(self->flow, or_say(self->at, new_statement(self->scope, self->at)));
         if (self->flow == RAISE)
             ASYNC_RAISE(self->scope->err, self->scope->detail);
         if (self->flow != NORMAL)

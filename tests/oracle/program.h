@@ -330,6 +330,7 @@ static int parse_class(const struct parser *parser, const char *text)
         if (strcmp(text, asyncio_errname(codes[i])) == 0)
             return codes[i];
     parse_error(parser, "%s is no error", text);
+    return 0;
 }
 
 /* Cuts the next part off a word like put:queue:3; NULL at its end. */
@@ -751,6 +752,7 @@ static struct line *parse_block(struct parser *parser, struct statement **first)
         first = &(*first)->next;
     }
     parse_error(parser, "end is missing");
+    return NULL;
 }
 
 /* ---- Declarations ---- */

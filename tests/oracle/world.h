@@ -497,8 +497,9 @@ static void make_future(const struct scope *scope, const struct statement *at)
         (void)start_gather(&made->gather, made->members, scope, at, at->return_exceptions);
         made->future = asyncio_gather_outer(&made->gather);
     }
-    put_future(at->object, made);
-    say("%s = ok", at->text);
+    if (made->future != NULL)
+        put_future(at->object, made);
+    say_done(at, made->future != NULL ? 0 : ASYNCIO_ENOMEM);
 }
 
 static void spawn(const struct scope *scope, const struct statement *at)
@@ -512,7 +513,9 @@ static void spawn(const struct scope *scope, const struct statement *at)
         err = asyncio_context_run(context, do_nothing, NULL);
     if (err == 0) {
         root = new_call(&at->words[0], value_of(scope, &at->words[0].value));
-        if (at->group != NULL)
+        if (root == NULL)
+            err = ASYNCIO_ENOMEM;
+        else if (at->group != NULL)
             err = asyncio_taskgroup_create_task(at->group->is.group, root, .name = at->word, .context = context,
                                                 .eager_start = at->eager, .into = &task);
         else
@@ -1041,7 +1044,10 @@ static void make_object(struct name *name)
     case FUTURE:
         made = new_future(name);
         made->future = asyncio_future_new(world.loop);
-        put_future(name, made);
+        if (made->future != NULL)
+            put_future(name, made);
+        else
+            fprintf(trace, "future %s ! MemoryError\n", name->text);
         break;
     case GROUP:
         name->is.group = (asyncio_taskgroup *)make_room(sizeof *name->is.group);
