@@ -831,6 +831,8 @@ class Program:
             if any(self.leads_to(y, task, seen) for y in note.on):
                 return True
             x = note.gather
+            if x is None or x.done():
+                return False
         return any(self.leads_to(child, task, seen) for child in getattr(x, '_children', ()))
 
     def wait_await(self, text, word):
