@@ -144,6 +144,9 @@ struct asyncio_loop {
     bool stopping, deadlocked, interrupted;
     void *memory;                        /* of asyncio_new_event_loop: this struct */
     asyncio_future *target;              /* what run_until_complete waits for */
+#if ASYNCIO_ALL_TASKS && defined(ASYNCIO_MALLOC)
+    asyncio_task *last_main; /* the newest that run_until_complete waited for, held as long as others may use its frame */
+#endif
     unsigned watched;                    /* tasks that run()'s shutdown waits for */
     asyncio_handle stop_handle;          /* ends that shutdown */
     uint32_t ticks;                      /* iterations so far */
@@ -820,7 +823,8 @@ static inline void asyncio__stop_callback(asyncio_future *future, void *arg)
  *   Returns    0; the coroutine's error (ASYNCIO_ECANCELLED if it was cancelled); ASYNCIO_ESTOPPED if the loop was
  *              stopped before; ASYNCIO_EDEADLOCK if nothing can complete it any more (reported: who waits on what);
  *              ASYNCIO_EWRONGLOOP for another loop's Future; what asyncio_run_forever and create_task return
- *   Memory     allocates nothing
+ *   Memory     allocates nothing. A coroutine of ASYNC_NEW is freed when it is over and no other task is left; else when
+ *              the next one that is run to its end is over, or the loop is closed: tasks may wait for what lies in it.
  *   Source     base_events.py:BaseEventLoop.run_until_complete. Differs: CPython waits for ever where this finds a
  *              deadlock; threads and interrupts that may still come must be announced by asyncio_loop_add_source.
  */
@@ -855,6 +859,24 @@ static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *f
     return err;
 }
 
+/* A main coroutine is over, or nobody waits for it any more: gives up the caller's hold, but not while tasks are left that
+ * may wait for something in its frame. One is kept, so that who runs many does not grow. */
+static inline void asyncio__main_over(asyncio_loop *loop, asyncio_task *task)
+{
+#if ASYNCIO_ALL_TASKS && defined(ASYNCIO_MALLOC)
+    asyncio_task *before = loop->last_main;
+    loop->last_main = NULL;
+    asyncio_task_release(before);
+    if (loop->core.tasks.first != NULL && asyncio_task_done(task)) {
+        loop->last_main = task;
+        return;
+    }
+#else
+    (void)loop;
+#endif
+    asyncio_task_release(task);
+}
+
 static inline int asyncio_run_until_complete(asyncio_loop *loop, asyncio_root *root, asyncio_value *value)
 {
     asyncio_task_options options;
@@ -872,7 +894,7 @@ static inline int asyncio_run_until_complete(asyncio_loop *loop, asyncio_root *r
     err = asyncio_run_until_future(loop, &task->future, value);
     if (!asyncio_task_done(task))
         task->future.flags |= ASYNCIO__QUIET; /* the caller knows */
-    asyncio_task_release(task);
+    asyncio__main_over(loop, task);
     return err;
 }
 
@@ -889,8 +911,9 @@ static inline void asyncio_set_exception_handler(asyncio_loop *loop, asyncio_exc
 static inline asyncio_exception_handler asyncio_get_exception_handler(asyncio_loop *loop) { return loop->core.handler; }
 
 /* asyncio_set_debug, asyncio_get_debug - debug mode: steps and callbacks that take loop->slow_callback_duration or
- * longer are reported, call_soon and timers from a wrong thread refused, ASYNC_AT of a running task's storage reported.
- * Costs two clock readings a callback. Source: base_events.py:BaseEventLoop.set_debug */
+ * longer are reported, call_soon and timers from a wrong thread refused, ASYNC_AT of a running task's storage reported,
+ * and who waits in the frame of a task that ends (of the 1,000 oldest tasks). Costs two clock readings a callback, and a
+ * look at these at a heap task's end. Source: base_events.py:BaseEventLoop.set_debug */
 static inline void asyncio_set_debug(asyncio_loop *loop, bool debug) { loop->core.debug = debug; }
 static inline bool asyncio_get_debug(const asyncio_loop *loop) { return loop->core.debug; }
 

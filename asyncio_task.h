@@ -58,6 +58,10 @@
  *   Any other task pointer (current_task, a callback's argument) is good until you next return or await; hold it to
  *   keep it.
  *
+ *   A coroutine's frame goes with its task, and what lies in it with the frame: no other task may wait there any more.
+ *   Debug mode reports one that does. What asyncio_run runs stays until the loop is closed, so that a queue or a lock
+ *   in main's frame is good for the tasks that it leaves behind (asyncio_run_until_complete has the details).
+ *
  * Options: asyncio/types.h lists them.
  *
  * Where what is: asyncio/exceptions.h error codes, asyncio/types.h types, asyncio/futures.h the Future, this file the
@@ -167,11 +171,13 @@ ASYNCIO__COLD void asyncio__report_lost(asyncio_coro *self, asyncio_task *task, 
     asyncio_call_exception_handler(task->future.loop, &context);
 }
 
-/* The switch of a body found no such resume point; or somebody wants to know the body's name. */
-ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err, const char *function, const char *file)
+/* The switch of a body found no such resume point; or somebody wants to know the body's name, and its frame's size. */
+ASYNCIO__COLD int asyncio__lost(asyncio_coro *self, asyncio_task *task, int err, const char *function,
+                                const char *file, size_t size)
 {
     if (err == ASYNCIO__DESCRIBE) {
         asyncio_frame_info *info = (asyncio_frame_info *)(void *)task;
+        info->serial = (uint32_t)size;
         info->function = function;
         info->file = file;
         return ASYNCIO__PENDING;

@@ -614,8 +614,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     default:                                                                                                           \
         if (self->coro.state <= 2) /* no FINALLY to run, or ended */                                                   \
             goto asyncio__end;                                                                                         \
-        return asyncio__leave(                                                                                         \
-            asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE));             \
+        return asyncio__leave(asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION,            \
+                                            ASYNCIO__FILE, ASYNCIO_DEBUG ? sizeof *self : 0));                         \
     case 0:
 
 /* ASYNC_FINALLY; - what follows runs once, on return, error and cancellation, and may await. An error raised in it

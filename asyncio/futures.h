@@ -393,8 +393,10 @@ ASYNCIO__NOINLINE void asyncio__future_forget(asyncio_future *future)
                                                               : "Future exception was never retrieved");
     }
 #if ASYNCIO_ALL_TASKS
-    if (future->flags & ASYNCIO__LISTED)
+    if (future->flags & ASYNCIO__LISTED) {
+        future->flags &= (uint16_t)~ASYNCIO__LISTED;
         asyncio__tasks_remove(&asyncio__core_of(future->loop)->kept, (asyncio_task *)(void *)future);
+    }
 #endif
     if ((future->flags & (ASYNCIO__TASK | ASYNCIO__CONTEXT)) == (ASYNCIO__TASK | ASYNCIO__CONTEXT)) {
         future->flags &= (uint16_t)~ASYNCIO__CONTEXT;

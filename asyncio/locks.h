@@ -35,9 +35,10 @@
  *
  * Rules, the bad news first
  *
- *   1. An object stays where it is while a task waits in it, one that run() will cancel after main included: not in
- *      main's frame, unless main ends them itself. It belongs to one loop from the first time that somebody waits, for
- *      ever: a wait from another loop gives ASYNCIO_EWRONGLOOP. Init makes a new one of it.
+ *   1. An object stays where it is while a task waits in it. main's frame is good for it: it stays until run() is over.
+ *      The frame of another coroutine is only if that one ends after those who wait, as with a task group. An object
+ *      belongs to one loop from the first time that somebody waits, for ever: a wait from another loop gives
+ *      ASYNCIO_EWRONGLOOP. Init makes a new one of it.
  *   2. Not between threads: everything here is called in the loop's thread. Elsewhere: asyncio_call_soon_threadsafe.
  *   3. A lock knows no owner: anybody may release it, and who acquires twice waits for itself.
  *   4. What is acquired by ASYNC_AWAIT must be released on every way out: use ASYNC_WITH, or ASYNC_FINALLY.

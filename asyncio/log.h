@@ -125,6 +125,35 @@ ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
 #endif
 }
 
+/* Debug mode: a task ended, and nobody holds it. Is there one that waits for something in its frame, which is about to
+ * go? Among the oldest, for this is done at the end of every task. */
+ASYNCIO__COLD void asyncio__check_frame(asyncio_loop *loop, asyncio_task *ended)
+{
+#if ASYNCIO_ALL_TASKS
+    asyncio_exception_context context;
+    asyncio_frame_info info;
+    asyncio_task *task = loop->core.tasks.first;
+    uintptr_t frame = (uintptr_t)(void *)asyncio__root_of(ended);
+    int most = 1000;
+    if (!(ended->future.flags & ASYNCIO__HEAP) || ended->future.holds > 1)
+        return;
+    asyncio_describe(asyncio__root_of(ended), &info);
+    for (; task != NULL && most > 0; task = task->next_task, most--) {
+        if (task->wait.node.wait == NULL || (uintptr_t)task->wait.slot.object - frame >= info.serial)
+            continue;
+        asyncio__clear(&context, sizeof context);
+        context.message = "a task waits for something in the frame of a task that has ended";
+        context.err = ASYNCIO_ERUNTIME;
+        context.task = task;
+        context.file = info.file;
+        context.line = info.line;
+        asyncio_call_exception_handler(loop, &context);
+    }
+#else
+    (void)loop, (void)ended;
+#endif
+}
+
 /* Debug mode: how long did it take, and between which lines? */
 ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
 {
@@ -152,6 +181,8 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
         }
         asyncio_call_exception_handler(loop, &context);
     }
+    if (task != NULL && asyncio_task_done(task))
+        asyncio__check_frame(loop, task);
     if (task != NULL)
         asyncio_future_release(&task->future);
 }

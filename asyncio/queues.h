@@ -35,9 +35,10 @@
  * Rules, the bad news first
  *
  *   1. What put takes from and get writes to is read or written when the task's turn comes: a field, not a local.
- *   2. Queue and items stay where they are while a task waits in it, one that run() will cancel after main included:
- *      not in main's frame, unless main ends them itself. It belongs to the loop of the
- *      first task that waits in it, and to that one's thread. On the heap it is given up by asyncio_queue_close.
+ *   2. Queue and items stay where they are while a task waits in it. main's frame is good for it: it stays until run()
+ *      is over. The frame of another coroutine is only if that one ends after those who wait, as with a task group. A
+ *      queue belongs to the loop of the first task that waits in it, and to that one's thread. On the heap it is given
+ *      up by asyncio_queue_close.
  *   3. An item belongs to nobody before get() returns: who comes between a consumer's wake-up and its turn takes it,
  *      and the consumer queues up again behind the others. No item is ever lost, whoever is cancelled when.
  *   4. Equal items leave a PriorityQueue in no particular order (CPython's): put a serial number into them.

@@ -222,7 +222,7 @@ static inline int asyncio__runner_wait(asyncio_runner *runner, asyncio_root *roo
         err = ASYNCIO_EINTERRUPT;
     if (context == NULL)
         asyncio__runner_keep_context(runner);
-    asyncio_task_release(runner->main_task);
+    asyncio__main_over(runner->loop, runner->main_task);
     runner->main_task = NULL;
     return err;
 }
@@ -267,7 +267,10 @@ static inline void asyncio__shutdown_report(asyncio_loop *loop)
             asyncio__report(&task->future, "unhandled exception during asyncio.run() shutdown");
         asyncio__tasks_leave(task);
         task->future.flags &= (uint16_t)~(ASYNCIO__WATCHED | ASYNCIO__UNREAD);
-        asyncio_task_release(task);
+        if (task->future.flags & ASYNCIO__HEAP) /* until the loop is closed: a task of late may wait in its frame */
+            asyncio__future_keep(&task->future);
+        else
+            asyncio_task_release(task);
     }
 }
 
@@ -327,7 +330,8 @@ static inline int asyncio_runner_close(asyncio_runner *runner)
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
  *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet. Fit for main's
  *              return: the low byte is not 0, except of a code of your own that is a multiple of 256.
- *   Memory     the loop on the stack (asyncio_loop_init) and its resources, released before it returns
+ *   Memory     the loop on the stack (asyncio_loop_init) and its resources, released before it returns. Frames of main
+ *              and of the tasks that it leaves behind go last: they may wait for what lies in one another's.
  *   Source     runners.py:run. Differs: .loop instead of loop_factory.
  */
 static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *options)

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What lives how long: main's frame with what lies in it, other frames, coroutines that were handed over, Futures that
+ * nobody will settle. Under ASan each would show what is used too late, and the counted heap what is never freed.
+ */
+#include "fixture.h"
+
+#if defined(ASYNC_NEW) && ASYNCIO_ALL_TASKS
+#define NO_LEAK(before) CHECK_EQ(blocks, before)
+
+/* ---- main's frame ---- */
+
+ASYNC(consumer, asyncio_queue *queue; int item; const char *name;)
+{
+    ASYNC_BEGIN;
+    for (;;) {
+        ASYNC_AWAIT(asyncio_queue_get(self->queue, &self->item));
+        log_add(self->name);
+        log_number(self->item);
+        asyncio_queue_task_done(self->queue);
+    }
+    ASYNC_FINALLY;
+    log_add(self->name);
+    log_number((long long)asyncio_queue_qsize(self->queue)); /* the queue is still there */
+    ASYNC_END;
+}
+ASYNC(queue_in_main, asyncio_queue queue; int items[2], i;)
+{
+    ASYNC_BEGIN;
+    asyncio_queue_init(&self->queue, self->items, sizeof self->items[0], 2);
+    asyncio_create_task(ASYNC_NEW(consumer, .queue = &self->queue, .name = "a"));
+    asyncio_create_task(ASYNC_NEW(consumer, .queue = &self->queue, .name = "b"));
+    for (self->i = 0; self->i < 3; self->i++)
+        ASYNC_AWAIT(asyncio_queue_put(&self->queue, &self->i));
+    ASYNC_AWAIT(asyncio_queue_join(&self->queue));
+    ASYNC_END;
+}
+TEST(test_consumers_of_a_queue_in_main)
+{
+    int before = blocks;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(queue_in_main), .port = &asyncio_virtual_port), 0);
+    CHECK_LOG("a 0 a 1 a 2 a 0 b 0");
+    NO_LEAK(before);
+}
+
+ASYNC(holder, asyncio_lock *lock; asyncio_event *event; asyncio_condition *condition; asyncio_semaphore *slots;
+      asyncio_barrier *barrier; asyncio_future *future; int kind;)
+{
+    ASYNC_BEGIN;
+    if (self->kind == 0)
+        ASYNC_AWAIT(asyncio_lock_acquire(self->lock));
+    else if (self->kind == 1)
+        ASYNC_AWAIT(asyncio_event_wait(self->event));
+    else if (self->kind == 2)
+        ASYNC_AWAIT(asyncio_condition_acquire(self->condition));
+    else if (self->kind == 3)
+        ASYNC_AWAIT(asyncio_semaphore_acquire(self->slots));
+    else if (self->kind == 4)
+        ASYNC_AWAIT(asyncio_barrier_wait(self->barrier));
+    else
+        ASYNC_AWAIT(self->future);
+    ASYNC_FINALLY;
+    log_number(self->kind);
+    ASYNC_END;
+}
+ASYNC(objects_in_main, asyncio_lock lock; asyncio_event event; asyncio_condition condition; asyncio_semaphore slots;
+      asyncio_barrier barrier; asyncio_future future; int i, err;)
+{
+    ASYNC_BEGIN;
+    asyncio_semaphore_init(&self->slots, 0);
+    asyncio_barrier_init(&self->barrier, 2);
+    asyncio_future_init(&self->future, NULL);
+    ASYNC_AWAIT(asyncio_lock_acquire(&self->lock));
+    ASYNC_AWAIT(asyncio_condition_acquire(&self->condition));
+    for (self->i = 0; self->i < 6; self->i++)
+        asyncio_create_task(ASYNC_NEW(holder, .lock = &self->lock, .event = &self->event, .slots = &self->slots,
+                                      .condition = &self->condition, .barrier = &self->barrier,
+                                      .future = &self->future, .kind = self->i));
+    ASYNC_AWAIT(asyncio_sleep(1));
+    asyncio_lock_release(&self->lock); /* these are woken, and have not had their turn */
+    asyncio_semaphore_release(&self->slots);
+    ASYNC_RAISE(E1);
+    ASYNC_END;
+}
+TEST(test_all_kinds_of_objects_in_main)
+{
+    int before = blocks;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(objects_in_main), .port = &asyncio_virtual_port, .quiet = true), E1);
+    CHECK_LOG("0 3 1 2 4 5");
+    NO_LEAK(before);
+}
+
+/* Without run(): the loop's close finds them waiting. */
+TEST(test_loop_closed_over_a_queue_of_main)
+{
+    int before = blocks;
+    CHECK_EQ(run(ASYNC_NEW(queue_in_main), NULL), 0);
+    CHECK_EQ(reports, 2); /* destroyed, but pending */
+    log_clear();
+    NO_LEAK(before);
+}
+
+/* It is kept until the next one is over, not longer: who runs a million of them does not grow. */
+ASYNC(quick)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    ASYNC_END;
+}
+ASYNC(background)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(1000));
+    ASYNC_END;
+}
+TEST(test_many_mains)
+{
+    asyncio_runner runner;
+    asyncio_run_options options;
+    int start = blocks, before, i;
+    open_loop();
+    before = blocks;
+    asyncio__no_run_options(&options);
+    options.loop = &loop;
+    asyncio_runner_init(&runner, &options);
+    CHECK_EQ(asyncio_runner_run(&runner, ASYNC_NEW(quick), NULL), 0);
+    NO_LEAK(before); /* nobody is left who could use it */
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(background), &no_options), 0);
+    for (i = 0; i < 10; i++) {
+        CHECK_EQ(asyncio_runner_run(&runner, ASYNC_NEW(quick), NULL), 0);
+        CHECK_EQ(blocks, before + 2);
+    }
+    CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_NEW(quick), NULL), 0);
+    CHECK_EQ(blocks, before + 2);
+    CHECK_EQ(asyncio_runner_close(&runner), 0);
+    NO_LEAK(start);
+}
+
+/* ---- Other frames ---- */
+
+ASYNC(leaves_waiters, asyncio_event event; asyncio_task *waiter; double seconds;)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_NEW(holder, .event = &self->event, .kind = 1), .into = &self->waiter);
+    ASYNC_AWAIT(asyncio_sleep(1));
+    if (self->seconds > 0)
+        asyncio_event_set(&self->event);
+    ASYNC_AWAIT(asyncio_sleep(self->seconds));
+    asyncio_task_release(self->waiter);
+    ASYNC_END;
+}
+/* The frame is still there when it is reported: this takes who waits out of it, as no program could rely on. */
+static void rescue(asyncio_loop *where, const asyncio_exception_context *context, void *arg)
+{
+    (void)where, (void)arg;
+    log_add(context->message);
+    CHECK(context->line != 0);
+    asyncio_task_cancel(context->task, NULL);
+}
+ASYNC(watches, double seconds;)
+{
+    ASYNC_BEGIN;
+    asyncio_set_debug(&loop, true);
+    asyncio_set_exception_handler(&loop, rescue, NULL);
+    asyncio_create_task(ASYNC_NEW(leaves_waiters, .seconds = self->seconds));
+    ASYNC_AWAIT(asyncio_sleep(5));
+    ASYNC_END;
+}
+TEST(test_debug_mode_reports_who_waits_in_a_frame_that_goes)
+{
+    int before = blocks;
+    CHECK_EQ(run(ASYNC_NEW(watches), NULL), 0);
+    CHECK_LOG("a task waits for something in the frame of a task that has ended 1");
+    CHECK_EQ(run(ASYNC_NEW(watches, .seconds = 1), NULL), 0);
+    CHECK_LOG("1"); /* it was let go in time */
+    NO_LEAK(before);
+}
+
+/* What a task starts while run() ends may wait in a frame that is over by then: it is there until the loop is closed. */
+ASYNC(late, asyncio_event *event;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_event_wait(self->event));
+    ASYNC_END;
+}
+ASYNC(starts_late, asyncio_event event;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(1000));
+    ASYNC_FINALLY;
+    asyncio_create_task(ASYNC_NEW(late, .event = &self->event), .eager_start = 1);
+    ASYNC_END;
+}
+ASYNC(leaves_one)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_NEW(starts_late));
+    ASYNC_AWAIT(asyncio_sleep(1));
+    ASYNC_END;
+}
+TEST(test_task_started_by_the_end)
+{
+    int before = blocks;
+    open_loop();
+    CHECK_EQ(asyncio_run(ASYNC_NEW(leaves_one), .loop = &loop), 0);
+    CHECK_EQ(reports, 1); /* destroyed, but pending */
+    NO_LEAK(before);
+}
+#endif
+
+int main(void)
+{
+#if defined(ASYNC_NEW) && ASYNCIO_ALL_TASKS
+    RUN(test_consumers_of_a_queue_in_main);
+    RUN(test_all_kinds_of_objects_in_main);
+    RUN(test_loop_closed_over_a_queue_of_main);
+    RUN(test_many_mains);
+    RUN(test_task_started_by_the_end);
+#if ASYNCIO_DEBUG
+    RUN(test_debug_mode_reports_who_waits_in_a_frame_that_goes);
+#endif
+#endif
+    return tap_end();
+}
