@@ -358,11 +358,15 @@ TEST(test_cancelled_callbacks_give_their_context_up)
 /* test_context_4, 5, 6: an explicit context is shared, not copied */
 ASYNC(shares, asyncio_task *one; asyncio_task *two;)
 {
+    asyncio_task_options options = {NULL, NULL, 0, NULL};
     ASYNC_BEGIN;
     context = asyncio_copy_context();
     asyncio_create_task(ASYNC_NEW(leaf, .value = 1), .into = &self->one, .context = context);
-    asyncio_create_task(ASYNC_NEW(leaf, .value = 2), .into = &self->two, .context = context);
+    options.into = &self->two;
+    options.context = context;
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(leaf, .value = 2), &options), 0);
     CHECK(asyncio_task_get_context(self->one) == context);
+    CHECK(asyncio_task_get_context(self->two) == context);
     ASYNC_AWAIT(self->one);
     ASYNC_AWAIT(self->two);
     CHECK(asyncio_task_get_context(self->one) == NULL);
