@@ -73,6 +73,151 @@ static void watched_wait(asyncio_loop *loop, asyncio_time timeout)
         asyncio_loop_remove_source(loop); /* this iteration was to find out: it is a deadlock */
 }
 
+/* ---- Reports ---- */
+
+static void add_unread(struct unread **list, const asyncio_exception_context *context)
+{
+    struct unread *unread = (struct unread *)make_room(sizeof *unread);
+    char buffer[32];
+    const char *name = "?";
+    if (context->task != NULL) {
+        name = name_of(context->task, buffer);
+        unread->serial = call_of(context->task)->serial;
+    } else {
+        const struct future *made = world.futures;
+        while (made != NULL && made->future != context->future)
+            made = made->next;
+        if (made != NULL) {
+            name = made->name;
+            unread->serial = made->serial;
+        }
+        unread->future = context->future;
+    }
+    if (context->err != 0)
+        snprintf(unread->text, sizeof unread->text, "%s %s", name, error_text(context->err, context->detail));
+    else
+        snprintf(unread->text, sizeof unread->text, "%s", name);
+    while (*list != NULL && (((*list)->future == NULL && unread->future != NULL) ||
+                             (!(*list)->future == !unread->future && (*list)->serial < unread->serial)))
+        list = &(*list)->next;
+    unread->next = *list;
+    *list = unread;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), length = strlen(end);
+    return size >= length && strcmp(text + size - length, end) == 0;
+}
+
+/* The exception handler. */
+static void on_report(asyncio_loop *loop, const asyncio_exception_context *context, void *arg)
+{
+    const char *message = context->message;
+    (void)arg;
+    if (ends_with(message, "exception was never retrieved")) {
+        add_unread(&world.unread, context);
+    } else if (ends_with(message, "exception in shielded future") ||
+               ends_with(message, "during asyncio.run() shutdown")) {
+        say_where(NULL);
+        fprintf(trace, "! %s %s\n", message, error_text(context->err, context->detail));
+    } else if (strstr(message, "but it is pending") != NULL) {
+        add_unread(&world.unfinished, context);
+    } else if (context->err == ASYNCIO_EDEADLOCK) {
+        if (world.watched)
+            asyncio_loop_add_source(loop); /* for the next run */
+        else
+            world.idle++;
+    } else if (context->err == ASYNCIO_ENOMEM) {
+        world.told = true;
+    } else if (context->err != 0) {
+        asyncio_default_exception_handler(loop, context, NULL);
+    }
+}
+
+/* ---- Begin and end ---- */
+
+static int compare_by_tens(const void *a, const void *b)
+{
+    return *(const int *)a / 10 - *(const int *)b / 10;
+}
+
+static void make_object(struct name *name)
+{
+    size_t size = name->number > 0 ? (size_t)name->number : 0;
+    struct future *made;
+    switch (name->kind) {
+    case FUTURE:
+        made = new_future(name);
+        made->future = asyncio_future_new(world.loop);
+        if (made->future != NULL)
+            put_future(name, made);
+        else
+            fprintf(trace, "future %s ! MemoryError\n", name->text);
+        break;
+    case GROUP:
+        name->is.group = (asyncio_taskgroup *)make_room(sizeof *name->is.group);
+        asyncio_taskgroup_init(name->is.group);
+        break;
+    case TIMEOUT:
+        name->is.timeout = (asyncio_timeout *)make_room(sizeof *name->is.timeout);
+        asyncio_timeout_init_none(name->is.timeout);
+        break;
+    case CONDITION:
+        asyncio_condition_init(&name->is.condition, name->lock != NULL ? &name->lock->is.lock : NULL);
+        break;
+    case SEMAPHORE:
+        (void)asyncio_semaphore_init(&name->is.semaphore, name->number);
+        break;
+    case BOUNDED:
+        (void)asyncio_bounded_semaphore_init(&name->is.semaphore, name->number);
+        break;
+    case BARRIER:
+        (void)asyncio_barrier_init(&name->is.barrier, name->number);
+        break;
+    case QUEUE:
+        asyncio_queue_init_heap(&name->is.queue, sizeof(int), size);
+        break;
+    case LIFO:
+        asyncio_lifo_queue_init_heap(&name->is.queue, sizeof(int), size);
+        break;
+    case PRIORITY:
+        asyncio_priority_queue_init_heap(&name->is.queue, sizeof(int), size, compare_by_tens);
+        break;
+    case VAR:
+        name->is.var.name = name->text;
+        name->is.var.default_value = name->number;
+        break;
+    default: /* zeroed storage is an unlocked lock, an event that is not set, an empty slot */
+        break;
+    }
+}
+
+/* The loop is closed: what was made and outlives it is given up. */
+static void end_world(void)
+{
+    struct future *made;
+    struct name *name;
+    for (; world.armed != NULL; world.armed = world.armed->next)
+        asyncio_handle_cancel(&world.armed->handle);
+    for (; world.iterators != NULL; world.iterators = world.iterators->next)
+        asyncio_as_completed_close(&world.iterators->iterator);
+    for (; world.shields != NULL; world.shields = world.shields->next)
+        asyncio_shield_close(&world.shields->shield);
+    for (made = world.futures; made != NULL; made = made->next) {
+        if (made->members != NULL)
+            asyncio_gather_close(&made->gather);
+        else
+            asyncio_future_release(made->future);
+    }
+    for (name = world.names; name != NULL; name = name->next) {
+        if (BIT(name->kind) & QUEUES)
+            asyncio_queue_close(&name->is.queue);
+        else if (name->kind == CONTEXT)
+            asyncio_context_release(name->is.context);
+    }
+}
+
 /* ---- One program ---- */
 
 static void say_end(int err, asyncio_value value)
