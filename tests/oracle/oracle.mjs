@@ -5,8 +5,10 @@
 //     node oracle.mjs record FILE.prog...                    writes FILE.trace and FILE.sweep beside each
 //     node oracle.mjs sweep INTERPRETER FILE.prog...         every task cancelled in every iteration by both: what differs
 //                                                            is stored in differences/
-//     node oracle.mjs compare INTERPRETER COUNT SEED JOBS    random programs from this seed on by both: what differs
-//                                                            is made small and stored in differences/
+//     node oracle.mjs compare INTERPRETER COUNT SEED JOBS [SECONDS]
+//                                                            random programs from this seed on by both, each as it is and
+//                                                            with a task cancelled in some iteration: what differs is
+//                                                            made small and stored in differences/. Ends after SECONDS
 //     node oracle.mjs coverage COUNT SEED                    how often which statement has which outcome in them
 //     node oracle.mjs cover COUNT SEED                       prints a few of them that have each such outcome
 //
@@ -58,31 +60,42 @@ function randomPrograms(python, count, seed) {
 }
 
 // The trace by the other interpreter, and what it complains of, each line naming the program first.
-function other(interpreter, text) {
+function other(interpreter, text, options) {
     const file = join("differences", `current-${process.pid}-${workerData.first}.prog`);
     writeFileSync(file, text);
-    const result = spawnSync(interpreter, [file], { timeout: 120000, maxBuffer: 1 << 30, encoding: "utf8" });
+    const result = spawnSync(interpreter, [...options, file],
+                             { timeout: 120000, maxBuffer: 1 << 30, encoding: "utf8" });
     if (result.error)
         console.log(`${interpreter}: ${result.error.message}`);
     const failed = result.status === 0 ? "" : `failed: ${result.status ?? result.signal}\n`;
     return { trace: result.stdout ?? "", complaint: `${result.stderr ?? ""}${failed}` };
 }
 
+// The trace by CPython with these options of the other interpreter's.
+const right = (python, text, [option, tick, number]) =>
+    option === undefined ? python.traces(text) : python.cancelled(text, +tick, +number);
+
+// How a batch is run: as it is, and with one task cancelled, in each batch at another time.
+function variants(at) {
+    const batch = Math.floor(at / BATCH);
+    return [[], ["--cancel", `${2 + batch % 11}`, `${1 + Math.floor(batch / 11) % 4}`]];
+}
+
 // One that differs from CPython, made small, is stored with both traces.
-function store(python, interpreter, program) {
+function store(python, interpreter, program, options) {
     const differs = (text) => {
-        const got = other(interpreter, text);
-        return got.complaint !== "" || got.trace !== python.traces(text);
+        const got = other(interpreter, text, options);
+        return got.complaint !== "" || got.trace !== right(python, text, options);
     };
     if (!differs(program)) // it was another one before it that went wrong
         return false;
     const name = join("differences", /^program (\S+)/.exec(program)[1]);
     const small = python.shrink(program, differs);
-    const got = other(interpreter, small);
+    const got = other(interpreter, small, options);
     writeFileSync(name + ".prog", small);
-    writeFileSync(name + ".trace", python.traces(small));
+    writeFileSync(name + ".trace", right(python, small, options));
     writeFileSync(name + ".got", got.trace + got.complaint);
-    console.log(`differs: ${process.cwd()}/${name}.prog\n${small}`);
+    console.log(`differs: ${process.cwd()}/${name}.prog ${options.join(" ")}\n${small}`);
     return true;
 }
 
@@ -110,23 +123,31 @@ function compareSweep(python, interpreter, program) {
     return differences || +(swept.status !== 0);
 }
 
-async function compare({ interpreter, end, first, step }) {
+// How many programs of a batch the two disagree about, `most` at most.
+function compareBatch(python, interpreter, text, options, most) {
+    const all = split(text), traces = split(right(python, text, options));
+    const kept = all.map((_, i) => i).filter((i) => !traces[i].endsWith("\ngiven up\n"));
+    const programs = kept.map((i) => all[i]), expected = kept.map((i) => traces[i]);
+    const { trace, complaint } = other(interpreter, programs.join(""), options);
+    const got = split(trace);
+    let differences = 0;
+    for (let i = 0; i < programs.length && differences < most; i++) {
+        const name = /^program (\S+)/.exec(programs[i])[1];
+        if (expected[i] !== got[i] || complaint.includes(`${name}:`))
+            differences += store(python, interpreter, programs[i], options);
+    }
+    return differences;
+}
+
+async function compare({ interpreter, end, first, step, until }) {
     const python = await loadPython();
     mkdirSync("differences", { recursive: true });
     let differences = 0;
-    for (let at = first; at < end && differences < 20; at += step) {
-        const text = python.generate(at, Math.min(BATCH, end - at));
-        const all = split(text), traces = split(python.traces(text));
-        const kept = all.map((_, i) => i).filter((i) => !traces[i].endsWith("\ngiven up\n"));
-        const programs = kept.map((i) => all[i]), expected = kept.map((i) => traces[i]);
-        const { trace, complaint } = other(interpreter, programs.join(""));
-        const got = split(trace);
-        for (let i = 0; i < programs.length && differences < 20; i++) {
-            const name = /^program (\S+)/.exec(programs[i])[1];
-            if (expected[i] !== got[i] || complaint.includes(`${name}:`))
-                differences += store(python, interpreter, programs[i]);
-        }
-        parentPort.postMessage({ done: all.length, differences });
+    for (let at = first; at < end && differences < 20 && Date.now() < until; at += step) {
+        const count = Math.min(BATCH, end - at), text = python.generate(at, count);
+        for (const options of variants(at))
+            differences += compareBatch(python, interpreter, text, options, 20 - differences);
+        parentPort.postMessage({ done: count, differences });
     }
 }
 
@@ -173,13 +194,14 @@ const modes = {
 const start = (data) =>
     new Worker(fileURLToPath(import.meta.url), { workerData: data, resourceLimits: { stackSizeMb: 64 } });
 
-function compareAll(interpreter, count, seed, jobs) {
+function compareAll(interpreter, count, seed, jobs, seconds) {
+    const until = Date.now() + seconds * 1000;
     let done = 0, last = Date.now();
     const differences = new Array(jobs).fill(0);
     const total = () => differences.reduce((sum, one) => sum + one, 0);
     for (let job = 0; job < jobs; job++) {
         const worker = start({ mode: "compare", interpreter, end: seed + count, first: seed + job * BATCH,
-                               step: jobs * BATCH });
+                               step: jobs * BATCH, until });
         worker.on("message", (message) => {
             done += message.done;
             differences[job] = message.differences;
@@ -192,7 +214,7 @@ function compareAll(interpreter, count, seed, jobs) {
     }
     process.on("exit", (code) => {
         console.log(`${done} programs from seed ${seed} on, ${total()} differences`);
-        if (code === 0 && (total() > 0 || done < count))
+        if (code === 0 && (total() > 0 || (done < count && Date.now() < until)))
             process.exitCode = 1;
     });
 }
@@ -200,7 +222,7 @@ function compareAll(interpreter, count, seed, jobs) {
 if (isMainThread) {
     const [mode, ...words] = process.argv.slice(2);
     if (mode === "compare")
-        compareAll(words[0], +words[1], +words[2], +words[3] || 1);
+        compareAll(words[0], +words[1], +words[2], +words[3] || 1, +words[4] || 1e9);
     else
         start({ mode, files: words }).on("error", (error) => { throw error; });
 } else {
