@@ -107,7 +107,7 @@ def measure(results, servers, core, quick):
     if problem or not others:
         print(f"\n# echo: {problem or 'needs two cores'}")
         return
-    rounds, seconds = (1, 0.3) if quick else (3, 0.7)
+    rounds, seconds = (1, 0.3) if quick else (3, 0.5)
     for size in SIZES:
         for connections in CONNECTIONS:
             figures = {subject: [] for subject in servers}

@@ -101,4 +101,67 @@ OURS = [
     ours("gather"), ours("locks"), ours("timers"), ours("echo"),
 ]
 
-PEERS = []
+# ---- Peers ----
+
+def compiles(*command, text):
+    """Can `text` be compiled, as `command` would do it? Asked when it is wanted."""
+    def ask():
+        done = subprocess.run([*command, "-", "-o", os.devnull], input=text, capture_output=True, text=True)
+        return done.returncode == 0
+    return ask
+
+
+def debian(package):
+    return lambda: output("dpkg-query", "-W", "-f", "${Version}", package)
+
+
+def c(name, library, package):
+    target = os.path.join(OUT, "peer-" + name)
+    source = f"bench/peers/{name}.c"
+    header = {"libuv": "uv.h", "libev": "ev.h", "libevent": "event2/event.h", "st": "st.h", "pth": "pth.h"}[name]
+    return Program(name, [target], [*CC, "-std=gnu11", *CFLAGS, source, "-o", target, "-l" + library],
+                   [source, "bench/bench.h", "bench/net.h"], [package],
+                   compiles(*CC, "-fsyntax-only", "-x", "c", text=f"#include <{header}>\n"), debian(package))
+
+
+def cxx(name, header, packages, version, *flags):
+    target = os.path.join(OUT, "peer-" + name)
+    source = f"bench/peers/{name}.cc"
+    return Program(name, [target], [*CXX, "-std=c++20", *CFLAGS, *flags, source, "-o", target, "-pthread"],
+                   [source, "bench/bench.h", "bench/net.h"], packages,
+                   compiles(*CXX, "-std=c++20", "-fsyntax-only", "-x", "c++", text=f"#include <{header}>\n"), version)
+
+
+def script(name, interpreter, source, packages, version):
+    return Program(name, [interpreter, os.path.join(ROOT, "bench", "peers", source)], None, (), packages,
+                   lambda: bool(shutil.which(interpreter)), version)
+
+
+# Debian's Python, which has uvloop for a module, not another one that comes first in the path.
+PYTHON = "/usr/bin/python3"
+
+
+def python():
+    def present():
+        return bool(shutil.which(PYTHON)) and subprocess.run([PYTHON, "-c", "import uvloop"], capture_output=True).returncode == 0
+    peer = script("python", PYTHON, "python.py", ["python3", "python3-uvloop"],
+                  lambda: output(PYTHON, "-c", "import sys, uvloop; print(sys.version.split()[0], 'with uvloop', uvloop.__version__)"))
+    peer.present = present
+    return peer
+
+
+def go():
+    target = os.path.join(OUT, "peer-go")
+    return Program("go", [target], ["go", "build", "-o", target, "bench/peers/go.go"], ["bench/peers/go.go"], ["golang-go"],
+                   lambda: bool(shutil.which("go")), lambda: output("go", "version").split(" ")[2][2:])
+
+
+PEERS = [
+    cxx("cxx20", "coroutine", ["g++"], lambda: output(*CXX, "-dumpfullversion")),
+    c("libuv", "uv", "libuv1-dev"),
+    c("libev", "ev", "libev-dev"),
+    c("libevent", "event", "libevent-dev"),
+    go(),
+    script("node", "node", "node.mjs", ["nodejs"], lambda: output("node", "--version")[1:]),
+    python(),
+]
