@@ -7,9 +7,10 @@ CFLAGS = -g
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 PREFIX = /usr/local
 JOBS = 2
-# Of `make oracle`: how many programs, and the first one's seed.
+# Of `make oracle`: how many programs, the first one's seed, and after how many seconds it ends anyhow.
 N = 20000
-SEED = $(shell date +%s)00000
+SEED := $(shell date +%s)00000
+LIMIT = 3600
 export CC CXX JOBS
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Wimplicit-fallthrough -Werror
@@ -57,7 +58,7 @@ sanitize: setup-matrix ## every test with ASan and UBSan, TSan, MSan and valgrin
 	prove -v tests/matrix.sh :: sanitizers
 
 oracle: build/oracle/interpret | setup-oracle ## compare N=20000 random programs, from SEED= on, with CPython (some minutes)
-	cd build/oracle && node ../../tests/oracle/oracle.mjs compare ./interpret $(N) $(SEED) $(JOBS)
+	cd build/oracle && node ../../tests/oracle/oracle.mjs compare ./interpret $(N) $(SEED) $(JOBS) $(LIMIT)
 
 traces: | setup-oracle ## record again what CPython does with tests/programs
 	cd build/oracle && node ../../tests/oracle/oracle.mjs record $(abspath $(wildcard tests/programs/*.prog))
@@ -132,7 +133,7 @@ build/examples/%: examples/%/*.c $(HEADERS) $(wildcard examples/*/*.h) build/fla
 
 build/oracle/interpret: tests/oracle/interpret.c $(wildcard tests/oracle/*.h) $(HEADERS) build/flags | setup
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -O2 $(CFLAGS) $< -o $@ -pthread
+	$(CC) $(FLAGS) -O2 $(CFLAGS) $(SANITIZE) $< -o $@ -pthread
 
 # The same program twice: both units in C, and one of them in C++.
 build/tests/multi_tu_c build/tests/multi_tu_cxx: $(wildcard tests/multi_tu/*) $(HEADERS) tests/tap.h build/flags | setup-test

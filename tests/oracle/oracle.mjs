@@ -197,6 +197,7 @@ const start = (data) =>
 function compareAll(interpreter, count, seed, jobs, seconds) {
     const until = Date.now() + seconds * 1000;
     let done = 0, last = Date.now();
+    console.log(`${count} programs from seed ${seed} on`);
     const differences = new Array(jobs).fill(0);
     const total = () => differences.reduce((sum, one) => sum + one, 0);
     for (let job = 0; job < jobs; job++) {
