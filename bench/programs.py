@@ -156,11 +156,53 @@ def go():
                    lambda: bool(shutil.which("go")), lambda: output("go", "version").split(" ")[2][2:])
 
 
+CARGO = """[package]
+name = "tokio-peer"
+version = "0.1.0"
+edition = "2021"
+
+[[bin]]
+name = "tokio-peer"
+path = "{source}"
+
+[dependencies]
+tokio = {{ version = "1", features = ["rt", "time", "sync", "net", "io-util", "macros"] }}
+
+[profile.release]
+lto = "fat"
+codegen-units = 1
+panic = "abort"
+"""
+
+
+class Tokio(Program):
+    """Built of Debian's crates; nothing is fetched."""
+
+    def __init__(self):
+        work, crates = os.path.join(OUT, "tokio"), "/usr/share/cargo/registry"
+        self.manifest = os.path.join(work, "Cargo.toml")
+        replace = ["source.crates-io.replace-with='debian'", f"source.debian.directory='{crates}'"]
+        super().__init__("tokio", [os.path.join(work, "release", "tokio-peer")],
+                         ["cargo", "build", "--quiet", "--release", "--offline", "--manifest-path", self.manifest,
+                          "--target-dir", work, *(word for option in replace for word in ("--config", option))],
+                         ["bench/peers/tokio.rs"], ["librust-tokio-dev", "rustc", "cargo"],
+                         lambda: bool(shutil.which("cargo")) and bool(glob.glob(crates + "/tokio-1*")),
+                         lambda: os.path.basename(glob.glob(crates + "/tokio-1*")[0])[6:] + ", "
+                         + " ".join(output("rustc", "--version").split(" ")[:2]))
+
+    def make(self):
+        os.makedirs(os.path.dirname(self.manifest), exist_ok=True)
+        with open(self.manifest, "w") as file:
+            file.write(CARGO.format(source=self.sources[0]))
+        return super().make()
+
+
 PEERS = [
     cxx("cxx20", "coroutine", ["g++"], lambda: output(*CXX, "-dumpfullversion")),
     c("libuv", "uv", "libuv1-dev"),
     c("libev", "ev", "libev-dev"),
     c("libevent", "event", "libevent-dev"),
+    Tokio(),
     go(),
     script("node", "node", "node.mjs", ["nodejs"], lambda: output("node", "--version")[1:]),
     python(),
