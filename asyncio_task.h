@@ -24,7 +24,8 @@
  *      holds no await.
  *   3. Leave the body only through ASYNC_RETURN, ASYNC_RAISE or ASYNC_END; a plain `return` does not compile. Leave a
  *      block (ASYNC_WITH, ASYNC_TRY) at its end, by return, raise, break or continue; these two leave the block only.
- *      A `goto` out of a block is reported at ASYNC_END.
+ *      Never by `goto`: its exit does not run, and what it armed stays armed. That is reported at ASYNC_END; a goto to
+ *      before the block is when it is entered again, and ends the coroutine with ASYNCIO_ERUNTIME, without its FINALLY.
  *   4. Capitals may leave your function at that place. What is not in capitals never suspends.
  *   5. ASYNC_NEW, ASYNC_AT and ASYNC_IN clear the frame before they evaluate `.field = value`: do not read the frame
  *      that you are about to start in its own arguments. A value with a bare comma needs parentheses around it, as in

@@ -324,6 +324,16 @@ ASYNCIO__COLD void asyncio__block_escaped(asyncio_coro *self, asyncio_task *task
     asyncio_call_exception_handler(task->future.loop, &context);
 }
 
+/* A goto led to before a block that is still open. Nobody knows what is outside of it any more: the coroutine ends, and
+ * what is armed in the frame is not armed a second time. */
+ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *task, const char *file)
+{
+    asyncio__block_escaped(self, task, file);
+    self->handler = 2;
+    self->value = 0;
+    return ASYNCIO_ERUNTIME;
+}
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
@@ -826,8 +836,11 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNC_TRY_ALL(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), 0)
 #define ASYNC_EXCEPT(b) if ((b)->block.err != 0)
 #define ASYNCIO__WITH(in, out, wait, b, init)                                                                          \
-    for (init, (b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                    \
+    for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
+            ASYNCIO__ALL_CLOSED_FROM(out);                                                                             \
+            init;                                                                                                      \
+            (b)->phase = ASYNCIO__BLOCK_ENTER;                                                                         \
             ASYNCIO__HERE(in);                                                                                         \
             asyncio__err = asyncio__block_enter(&self->coro, ASYNCIO__CURRENT, b);                                     \
             if (0) {                                                                                                   \
@@ -859,6 +872,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNCIO__TRY(out, b, passes)                                                                                   \
     for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
+            ASYNCIO__ALL_CLOSED_FROM(out);                                                                             \
             (b)->type = NULL;                                                                                          \
             ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
         } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
@@ -874,6 +888,17 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
         } else                                                                                                         \
             for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
                  (b)->phase = ASYNCIO__BLOCK_EXIT)
+/* A block's number is higher than that of those around it. */
+#if ASYNCIO_REPORTS
+#define ASYNCIO__ALL_CLOSED_FROM(n)                                                                                    \
+    if (ASYNCIO__UNLIKELY((int)self->coro.handler >= (n) - asyncio__base)) {                                           \
+        ASYNCIO__LINE_HERE;                                                                                            \
+        asyncio__err = asyncio__block_left_open(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE);                         \
+        goto asyncio__error;                                                                                           \
+    }
+#else
+#define ASYNCIO__ALL_CLOSED_FROM(n)
+#endif
 #if ASYNCIO_DENSE /* a handler number has 8 bits */
 #define ASYNCIO__HANDLER_FITS(n) ((void)sizeof(char[(n) - asyncio__base < 256 ? 1 : -1]))
 #else

@@ -206,6 +206,93 @@ TEST(test_task_started_by_the_end)
     CHECK_EQ(reports, 1); /* destroyed, but pending */
     NO_LEAK(before);
 }
+/* ---- Blocks left by goto ---- */
+
+/* To before it: the block is entered while it is still open. It must neither run for ever nor be set up again. */
+ASYNC(goes_back, asyncio_timeout limit, inner; asyncio_try attempt; int how, rounds;)
+{
+    ASYNC_BEGIN;
+again:
+    self->rounds++;
+    if (self->how == 0) {
+        ASYNC_WITH(&self->limit, asyncio_timeout(1))
+        {
+            ASYNC_AWAIT(asyncio_sleep(0));
+            if (self->rounds < 3)
+                goto again;
+        }
+    } else if (self->how == 1) {
+        ASYNC_WITH(&self->limit, asyncio_timeout(1))
+        {
+            ASYNC_WITH(&self->inner, asyncio_timeout(1))
+            {
+                if (self->rounds < 3)
+                    goto again;
+            }
+        }
+    } else {
+        ASYNC_TRY(&self->attempt)
+        {
+            ASYNC_AWAIT(asyncio_sleep(0));
+            if (self->rounds < 3)
+                goto again;
+            ASYNC_RAISE(E1);
+        }
+        ASYNC_EXCEPT(&self->attempt)
+            log_add("caught");
+    }
+    log_add("never");
+    ASYNC_FINALLY;
+    log_add("neither");
+    ASYNC_END;
+}
+static asyncio_root *going_back(struct goes_back_task *storage, int how)
+{
+    return ASYNC_AT(storage, goes_back, .how = how);
+}
+TEST(test_goto_to_before_a_block)
+{
+    static struct goes_back_task storage[3]; /* what the blocks armed is left behind */
+    int how;
+    for (how = 0; how < 3; how++) {
+        CHECK_EQ(run(going_back(&storage[how], how), NULL), ASYNCIO_ERUNTIME);
+        CHECK_EQ(reports, 1);
+        CHECK_STR(last_report.message, "a block was left by goto: its exit did not run");
+        CHECK(last_report.line != 0);
+        CHECK_EQ(storage[how].frame.rounds, 2);
+        CHECK_LOG("");
+    }
+}
+
+/* What leaves properly may go back: from the except part, from behind the block, by continue around it. */
+ASYNC(comes_back, asyncio_timeout limit; asyncio_try attempt; int rounds;)
+{
+    ASYNC_BEGIN;
+again:
+    ASYNC_TRY(&self->attempt)
+    {
+        ASYNC_WITH(&self->limit, asyncio_timeout(1))
+            ASYNC_AWAIT(asyncio_sleep(self->rounds < 2 ? 3 : 0));
+    }
+    ASYNC_EXCEPT(&self->attempt)
+    {
+        log_add(asyncio_errname(self->attempt.block.err));
+        self->rounds++;
+        goto again;
+    }
+    if (self->rounds++ < 4)
+        goto again;
+    log_number(self->rounds);
+    ASYNC_END;
+}
+TEST(test_goto_around_blocks)
+{
+    int before = blocks;
+    CHECK_EQ(run(ASYNC_NEW(comes_back), NULL), 0);
+    CHECK_EQ(reports, 0);
+    CHECK_LOG("TimeoutError TimeoutError 5");
+    NO_LEAK(before);
+}
 #endif
 
 int main(void)
@@ -219,6 +306,8 @@ int main(void)
 #if ASYNCIO_DEBUG
     RUN(test_debug_mode_reports_who_waits_in_a_frame_that_goes);
 #endif
+    RUN(test_goto_to_before_a_block);
+    RUN(test_goto_around_blocks);
 #endif
     return tap_end();
 }
