@@ -118,7 +118,7 @@ def debian(package):
 def c(name, library, package):
     target = os.path.join(OUT, "peer-" + name)
     source = f"bench/peers/{name}.c"
-    header = {"libuv": "uv.h", "libev": "ev.h", "libevent": "event2/event.h", "st": "st.h", "pth": "pth.h"}[name]
+    header = {"libuv": "uv.h", "libev": "ev.h", "libevent": "event2/event.h", "st": "st.h"}[name]
     return Program(name, [target], [*CC, "-std=gnu11", *CFLAGS, source, "-o", target, "-l" + library],
                    [source, "bench/bench.h", "bench/net.h"], [package],
                    compiles(*CC, "-fsyntax-only", "-x", "c", text=f"#include <{header}>\n"), debian(package))
@@ -202,6 +202,8 @@ PEERS = [
     c("libuv", "uv", "libuv1-dev"),
     c("libev", "ev", "libev-dev"),
     c("libevent", "event", "libevent-dev"),
+    cxx("asio", "asio.hpp", ["libasio-dev"], debian("libasio-dev")),
+    c("st", "st", "libst-dev"),
     Tokio(),
     go(),
     script("node", "node", "node.mjs", ["nodejs"], lambda: output("node", "--version")[1:]),
