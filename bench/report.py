@@ -93,7 +93,7 @@ def chart(out, name, title, records, key):
         return
     least, most = bars[-1][key], bars[0][key]
     script = [
-        f"set terminal svg size 760,{60 + 20 * len(bars)} font 'sans-serif,12' background '#ffffff'",
+        f"set terminal svg size 760,{100 + 22 * len(bars)} font 'sans-serif,12' background '#ffffff'",
         f"set output '{os.path.join(out, name)}.svg'",
         f"set title '{title}' noenhanced", "unset key", "set style fill solid 0.9", "set logscale x", "set grid xtics",
         f"set xrange [{least / 3}:{most * 4}]", f"set yrange [-0.6:{len(bars) - 0.4}]", "set lmargin 26", "set ytics scale 0 noenhanced",
