@@ -691,11 +691,15 @@ ASYNCIO__NOINLINE void asyncio__look_outside(asyncio_loop *loop, asyncio_time ti
 ASYNCIO__HOT void asyncio__run_once(asyncio_loop *loop)
 {
     loop->ticks++;
-    if (loop->lazy <= 0 || loop->core.head == NULL) {
+    if (ASYNCIO_LAZY_PASSES == 0 || loop->lazy <= 0 || loop->core.head == NULL) {
         asyncio__look_outside(loop, asyncio__timeout(loop));
-        loop->lazy = loop->port->exact || ASYNCIO_LAZY_PASSES == 0 ? 0 : ASYNCIO_LAZY_STEPS;
+        if (ASYNCIO_LAZY_PASSES != 0)
+            loop->lazy = loop->port->exact ? 0 : ASYNCIO_LAZY_STEPS;
     }
-    loop->lazy -= asyncio__run_ready(loop) + ASYNCIO__LAZY_PASS;
+    if (ASYNCIO_LAZY_PASSES == 0)
+        asyncio__run_ready(loop);
+    else
+        loop->lazy -= asyncio__run_ready(loop) + ASYNCIO__LAZY_PASS;
 }
 
 /* Nothing is ready, armed, watched or announced: no wake-up can come. */
@@ -720,9 +724,9 @@ static inline bool asyncio__stuck(asyncio_loop *loop)
  */
 static inline int asyncio__enter_loop(asyncio_loop *loop)
 {
-    if (loop->core.closed)
+    if (ASYNCIO__MISTAKE(loop->core.closed))
         return ASYNCIO_ECLOSED;
-    if (loop->core.running || asyncio__running_loop != NULL)
+    if (ASYNCIO__MISTAKE(loop->core.running || asyncio__running_loop != NULL))
         return ASYNCIO_ERUNNING;
     loop->lazy = 0;
     loop->core.running = true;
@@ -790,7 +794,7 @@ ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
     if (err != 0)
         return err;
     for (;;) {
-        if (loop->core.head == NULL && loop->target != NULL && asyncio__stuck(loop)) {
+        if (ASYNCIO_CHECKS && loop->core.head == NULL && loop->target != NULL && asyncio__stuck(loop)) {
             asyncio__look_outside(loop, 0); /* a signal that has come already may still end the wait */
             if (asyncio__stuck(loop)) {
                 loop->deadlocked = true;
@@ -807,10 +811,42 @@ ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
     return err;
 }
 
-static inline void asyncio__stop_callback(asyncio_future *future, void *arg)
+/* What ends run_until_complete: a done callback, less what nobody else can do with this one. */
+static inline void asyncio__stop_run(asyncio__node *node)
 {
-    (void)future;
-    asyncio_loop_stop((asyncio_loop *)arg);
+    asyncio_handle *stop = (asyncio_handle *)(void *)node;
+    stop->flags = 0;
+    asyncio_loop_stop(stop->of.loop);
+}
+static inline void asyncio__stop_wake(asyncio__node *node, asyncio_future *future)
+{
+    ((asyncio_handle *)(void *)node)->flags = ASYNCIO__HANDLE_QUEUED;
+    asyncio__ready_push(asyncio__core_of(future->loop), node);
+}
+static const asyncio__wait asyncio__stop_kind = {asyncio__stop_run, asyncio__stop_wake, NULL, NULL, "callback", false};
+
+ASYNCIO__NOINLINE int asyncio__run_until(asyncio_loop *loop, asyncio_future *future)
+{
+    asyncio_handle stop;
+    asyncio_future *outer = loop->target;
+    int err;
+    asyncio__clear(&stop, sizeof stop);
+    stop.timer.node.wait = &asyncio__stop_kind;
+    stop.of.loop = loop;
+    if (asyncio_future_done(future))
+        asyncio__stop_wake(&stop.timer.node, future);
+    else
+        asyncio__list_append(&future->waiters, &stop.timer.node);
+    loop->target = future;
+    err = asyncio_run_forever(loop);
+    loop->target = outer;
+    if (!asyncio_future_done(future)) {
+        asyncio__list_remove(&future->waiters, &stop.timer.node);
+    } else if (stop.flags != 0) { /* stop() and the end at once: CPython ends the next run, too */
+        asyncio__ready_remove(&loop->core, &stop.timer.node);
+        asyncio_loop_stop(loop);
+    }
+    return err;
 }
 
 /*
@@ -831,24 +867,16 @@ static inline void asyncio__stop_callback(asyncio_future *future, void *arg)
 ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop);
 static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *future, asyncio_value *value)
 {
-    asyncio_handle stop;
-    asyncio_future *outer = loop->target;
     int err;
-    if (future->loop != loop)
+    if (ASYNCIO__MISTAKE(future->loop != loop))
         return ASYNCIO_EWRONGLOOP;
-    if (loop->core.closed)
+    if (ASYNCIO__MISTAKE(loop->core.closed))
         return ASYNCIO_ECLOSED;
-    if (loop->core.running || asyncio__running_loop != NULL)
+    if (ASYNCIO__MISTAKE(loop->core.running || asyncio__running_loop != NULL))
         return ASYNCIO_ERUNNING;
     asyncio_future_hold(future);
-    (void)asyncio_future_add_done_callback(future, &stop, asyncio__stop_callback, loop);
-    loop->target = future;
-    err = asyncio_run_forever(loop);
-    loop->target = outer;
-    if (stop.flags & ASYNCIO__HANDLE_QUEUED) /* stop() and the end at once: CPython ends the next run, too */
-        asyncio_loop_stop(loop);
-    asyncio_handle_cancel(&stop);
-    if (loop->deadlocked) {
+    err = asyncio__run_until(loop, future);
+    if (ASYNCIO_CHECKS && loop->deadlocked) {
         loop->deadlocked = false;
         asyncio__report_deadlock(loop);
         err = ASYNCIO_EDEADLOCK;
@@ -882,7 +910,7 @@ static inline int asyncio_run_until_complete(asyncio_loop *loop, asyncio_root *r
     asyncio_task_options options;
     asyncio_task *task;
     int err;
-    if (loop->core.running || asyncio__running_loop != NULL) {
+    if (ASYNCIO__MISTAKE(loop->core.running || asyncio__running_loop != NULL)) {
         asyncio_coro_close(root);
         return ASYNCIO_ERUNNING;
     }

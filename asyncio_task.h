@@ -149,7 +149,7 @@ ASYNCIO__COLD void asyncio__raise(asyncio_coro *self, asyncio_task *task, int er
                                   const char *file)
 {
     asyncio_value detail = self->value;
-    if (err <= 0 || err > ASYNCIO_EUSERMAX)
+    if (ASYNCIO_CHECKS && (err <= 0 || err > ASYNCIO_EUSERMAX))
         err = ASYNCIO_EVALUE;
     if (err != ASYNCIO_ECANCELLED)
         detail = asyncio__trace_add(task->future.loop, detail, function, file, asyncio__line_of(self));
@@ -215,9 +215,11 @@ static inline void asyncio_describe(asyncio_coro *coro, asyncio_frame_info *info
 {
     asyncio__state state = coro->state;
     asyncio__clear(info, sizeof *info);
-    coro->state = (asyncio__state)~0u; /* no resume point has this number: the body answers instead of running */
-    (void)coro->resume(coro, (asyncio_task *)(void *)info, ASYNCIO__DESCRIBE);
-    coro->state = state;
+    if (ASYNCIO_STRINGS) {
+        coro->state = (asyncio__state)~0u; /* no resume point has this number: the body answers instead of running */
+        (void)coro->resume(coro, (asyncio_task *)(void *)info, ASYNCIO__DESCRIBE);
+        coro->state = state;
+    }
     info->line = asyncio__line_of(coro);
 }
 
@@ -290,7 +292,7 @@ static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *futu
 {
     asyncio_task *task = asyncio__node_task(node);
     future->flags &= (uint16_t)~ASYNCIO__UNREAD;
-    if (ASYNCIO__UNLIKELY(future->flags & ASYNCIO__CANCELLED))
+    if (ASYNCIO_MESSAGES && ASYNCIO__UNLIKELY(future->flags & ASYNCIO__CANCELLED))
         asyncio__woken_by_cancel(task, future);
     else
         asyncio__wake(task, future->err, future->value);
@@ -343,6 +345,8 @@ static inline bool asyncio__awaits_circle(asyncio_task *task)
 /* The message of a pending cancel(). Without a slot of its own it is lost to a result that is on its way out. */
 static inline asyncio_value asyncio__cancel_message(asyncio_task *task)
 {
+    if (!ASYNCIO_MESSAGES)
+        return 0;
     if (task->future.flags & ASYNCIO__MESSAGE)
         return task->wait.slot.message;
     return asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING ? 0 : task->future.value;
@@ -377,7 +381,7 @@ ASYNCIO__COLD void asyncio__forget_wait(asyncio_task *task)
 /* Makes the running task wait. False: it waited already, for an earlier primitive's status was never awaited. */
 ASYNCIO__HOT bool asyncio__arm(asyncio_task *task, const asyncio__wait *wait)
 {
-    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL)) {
+    if (ASYNCIO__MISTAKE(task->wait.node.wait != NULL)) {
         asyncio__forget_wait(task);
         return false;
     }
@@ -396,7 +400,7 @@ ASYNCIO__HOT asyncio_status asyncio__status(int code, asyncio_value value)
 /* Into the ready list at once, with this outcome of the await: sleep(0), and errors that Python throws a tick later. */
 ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
 {
-    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL)) {
+    if (ASYNCIO__MISTAKE(task->wait.node.wait != NULL)) {
         asyncio__forget_wait(task);
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
     }
@@ -412,7 +416,7 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
 {
     asyncio_future *future = &task->future;
     unsigned flags = 0;
-    if (ASYNCIO__UNLIKELY(task->wait.node.wait != NULL))
+    if (ASYNCIO__MISTAKE(task->wait.node.wait != NULL))
         asyncio__forget_wait(task);
     if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__ENDS_OTHERWISE))) {
         if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0) {
@@ -584,7 +588,8 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
     if (task->future.flags & ASYNCIO__DONE)
         return false;
     asyncio__cancel_counted(task);
-    if (awaited != NULL && asyncio__awaits_circle(task)) { /* nobody at the bottom to ask: this one is woken at once */
+    /* Nobody at the bottom to ask: this one is woken at once. */
+    if (ASYNCIO_CHECKS && awaited != NULL && asyncio__awaits_circle(task)) {
         task->wait.node.wait->detach(task);
         asyncio__wake(task, ASYNCIO_ECANCELLED, (asyncio_value)msg);
         return true;
@@ -597,9 +602,10 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
     if (task->wait.node.wait != NULL && asyncio__cancel_wait(task, (asyncio_value)msg))
         return true;
     future->flags |= ASYNCIO__MUST_CANCEL;
-    if (task->wait.node.wait == NULL)
+    if (ASYNCIO_MESSAGES && task->wait.node.wait == NULL)
         (void)asyncio__ready_cancel(task, (asyncio_value)msg);
-    if (!(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING)) /* else a result waits there for FINALLY to end */
+    /* Else a result waits there for FINALLY to end. */
+    if (ASYNCIO_MESSAGES && !(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING))
         future->value = (asyncio_value)msg;
     return true;
 }
@@ -815,15 +821,15 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, con
     asyncio__core *core = asyncio__core_of(loop);
     asyncio_coro *coro = asyncio__coro_of(root);
     asyncio_task *task;
-    if (ASYNCIO__UNLIKELY(root == NULL || coro->awaiter != NULL ||
-                          !(coro->flags & ASYNCIO__FRAME_ROOM)))
+    if (ASYNCIO__MAY_BE_NULL(root) ||
+        ASYNCIO__MISTAKE(coro->awaiter != NULL || !(coro->flags & ASYNCIO__FRAME_ROOM)))
         return asyncio__task_refused(loop, root, options->into);
     task = asyncio__task_of(coro);
     asyncio__task_fill(task, loop, options);
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_add(&core->tasks, task);
 #endif
-    if (ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running))
+    if (ASYNCIO_FACTORIES && ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running))
         return asyncio__step_now(task);
     task->wait.node.wait = &asyncio__ready_wait;
     asyncio__ready_push(core, &task->wait.node);
@@ -845,7 +851,7 @@ ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, con
  */
 static inline int asyncio_task_new(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
-    if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->closed)) /* a running one never is */
+    if (ASYNCIO__MISTAKE(asyncio__core_of(loop)->closed)) /* a running one never is */
         return asyncio__task_refused(loop, root, options->into);
     return asyncio__task_start(loop, root, options);
 }
@@ -876,9 +882,12 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
  */
 static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
-    if (loop == NULL && (loop = asyncio__running_loop) == NULL)
+    if (loop == NULL)
+        loop = asyncio__running_loop;
+    if (ASYNCIO__MISTAKE(loop == NULL))
         return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ENOLOOP, NULL);
-    if (ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL && !asyncio__core_of(loop)->closed && root != NULL))
+    if (ASYNCIO_FACTORIES &&
+        ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL && !asyncio__core_of(loop)->closed && root != NULL))
         return asyncio__core_of(loop)->factory(loop, root, options);
     return asyncio_task_new(loop, root, options);
 }
@@ -897,7 +906,8 @@ ASYNCIO__NOINLINE int asyncio__create_otherwise(asyncio_root *root, const char *
 ASYNCIO__HOT int asyncio__create_task(asyncio_root *root, const asyncio_task_options *options)
 {
     asyncio_loop *loop = asyncio__running_loop;
-    if (ASYNCIO__UNLIKELY(loop == NULL || asyncio__core_of(loop)->factory != NULL))
+    if (ASYNCIO__MISTAKE(loop == NULL) ||
+        (ASYNCIO_FACTORIES && ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL)))
         return asyncio__create_otherwise(root, options->name, options->context, options->eager_start, options->into);
     return asyncio__task_start(loop, root, options);
 }

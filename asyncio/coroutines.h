@@ -63,9 +63,9 @@ ASYNCIO__HOT int asyncio__await_coro(asyncio_coro *self, asyncio_task *task, asy
     bool heap;
     int err;
     self->value = 0;
-    if (ASYNCIO__UNLIKELY(child == NULL))
+    if (ASYNCIO__MAY_BE_NULL(child))
         return ASYNCIO_ENOMEM;
-    if (ASYNCIO__UNLIKELY(child->awaiter != NULL))
+    if (ASYNCIO__MISTAKE(child->awaiter != NULL))
         return ASYNCIO_EREUSED;
     heap = (child->flags & ASYNCIO__FRAME_HEAP) != 0; /* asked here, a compiler often knows */
     child->awaiter = self;
@@ -93,15 +93,15 @@ ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, a
 ASYNCIO__HOT asyncio_status asyncio__future_status(asyncio_task *task, asyncio_future *future,
                                                    const asyncio__wait *wait)
 {
-    if (ASYNCIO__UNLIKELY(future == NULL))
+    if (ASYNCIO__MAY_BE_NULL(future))
         return asyncio__status(ASYNCIO_ENOMEM, 0);
     if (future->flags & ASYNCIO__DONE) {
         future->flags &= (uint16_t)~ASYNCIO__UNREAD;
         return asyncio__status(future->err, asyncio__future_detail(future));
     }
-    if (ASYNCIO__UNLIKELY(future->loop != task->future.loop))
+    if (ASYNCIO__MISTAKE(future->loop != task->future.loop))
         return asyncio__yield(task, ASYNCIO_EWRONGLOOP);
-    if (ASYNCIO__UNLIKELY(future == &task->future))
+    if (ASYNCIO__MISTAKE(future == &task->future))
         return asyncio__yield(task, ASYNCIO_ESELFAWAIT);
     if (ASYNCIO__UNLIKELY(!asyncio__arm(task, wait)))
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
@@ -236,7 +236,7 @@ static inline asyncio_status asyncio_await_future(asyncio_task *task, asyncio_fu
 
 static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
 {
-    if (ASYNCIO__UNLIKELY(block->type == NULL)) /* never set up: it would swallow errors, as a try block */
+    if (ASYNCIO__MISTAKE(block->type == NULL)) /* never set up: it would swallow errors, as a try block */
         return asyncio__await_status(self, task, asyncio__status(ASYNCIO_ERUNTIME, 0));
     if (block->type->enter == NULL)
         return 0;
@@ -608,6 +608,9 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     return asyncio_loop_create_task(NULL, root, &options) == 0 && task != NULL ? asyncio_task_future(task) : NULL;
 }
 
+/* Whether a body may be called with a state that it does not know. */
+#define ASYNCIO__ASKS_BODIES (ASYNCIO_CHECKS || ASYNCIO_STRINGS)
+
 /* ASYNC_BEGIN; ... ASYNC_END; - around the whole body. Falling into ASYNC_END returns 0. */
 #define ASYNC_BEGIN                                                                                                    \
     enum { asyncio__base = ASYNCIO__BASE };                                                                            \
@@ -622,7 +625,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     }                                                                                                                  \
     switch (self->coro.state) {                                                                                        \
     default:                                                                                                           \
-        if (self->coro.state <= 2) /* no FINALLY to run, or ended */                                                   \
+        if (!ASYNCIO__ASKS_BODIES || self->coro.state <= 2) /* no FINALLY to run, or ended */                          \
             goto asyncio__end;                                                                                         \
         return asyncio__leave(asyncio__lost(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION,            \
                                             ASYNCIO__FILE, ASYNCIO_DEBUG ? sizeof *self : 0));                         \
@@ -650,7 +653,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNCIO__FALL_OFF                                                                                              \
     do {                                                                                                               \
         *asyncio__result_of(&self->coro, ASYNCIO__CURRENT) = 0;                                                        \
-        if (ASYNCIO__UNLIKELY(self->coro.handler != 1))                                                                \
+        if (ASYNCIO__MISTAKE(self->coro.handler != 1))                                                                 \
             asyncio__block_escaped(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE);                                      \
     } while (0)
 

@@ -424,6 +424,8 @@ ASYNCIO__NOINLINE void asyncio__future_unheld(asyncio_future *future)
 
 static inline void asyncio__future_unhold(asyncio_future *future)
 {
+    if (!ASYNCIO__COUNTS_HOLDS)
+        return;
     if (future->holds == UINT16_MAX) /* counted past the end: kept for ever */
         return;
     if (future->holds > 0)
@@ -436,14 +438,14 @@ static inline void asyncio__future_unhold(asyncio_future *future)
 /* Nobody waits for it any more: if nobody holds it either, it was kept for those only. */
 static inline void asyncio__future_left(asyncio_future *future)
 {
-    if (ASYNCIO__UNLIKELY(future->holds == 0) &&
+    if (ASYNCIO__COUNTS_HOLDS && ASYNCIO__UNLIKELY(future->holds == 0) &&
         (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD | ASYNCIO__CONTEXT | ASYNCIO__LOGS)))
         asyncio__future_unheld(future);
 }
 
 static inline int asyncio__future_hold(asyncio_future *future)
 {
-    if (future->holds < UINT16_MAX)
+    if (ASYNCIO__COUNTS_HOLDS && future->holds < UINT16_MAX)
         future->holds++;
     return 0;
 }
@@ -709,7 +711,7 @@ static inline int asyncio_future_exception(asyncio_future *future) { return asyn
 ASYNCIO__HOT asyncio_value asyncio__future_detail(asyncio_future *future)
 {
     const unsigned once = ASYNCIO__CANCELLED | ASYNCIO__TASK;
-    if (ASYNCIO__LIKELY(!(future->flags & ASYNCIO__CANCELLED)))
+    if (!ASYNCIO_MESSAGES || ASYNCIO__LIKELY(!(future->flags & ASYNCIO__CANCELLED)))
         return future->value;
     if ((future->flags & (once | ASYNCIO__MESSAGE)) != once)
         return future->value;

@@ -18,6 +18,11 @@
  *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
  *   ASYNCIO_REPORTS      1: exception handlers are told what no caller can be told of; 0: nobody is, and no text of
  *                        such a message is linked                             default: 1
+ *   ASYNCIO_CHECKS       1: mistakes of the program are errors at run time (ASYNCIO_ERUNTIME, _EREUSED, _ELOST,
+ *                        _EWRONGLOOP, _ESELFAWAIT, _ERUNNING, _ECLOSED, _EDEADLOCK); 0: nothing looks for them, what
+ *                        they do is undefined, and a loop with nothing to do waits    default: 1
+ *   ASYNCIO_MESSAGES     1: a cancel()'s message comes with the cancellation; 0: it is lost       default: 1
+ *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored        default: 1
  *   ASYNCIO_DEBUG        1: there is a debug mode (asyncio_set_debug)         default: ASYNCIO_HOSTED
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
  *   ASYNCIO_POISON       1: overwrite the stack before a body runs, so that a local that was meant to survive an
@@ -72,6 +77,15 @@
 #ifndef ASYNCIO_REPORTS
 #define ASYNCIO_REPORTS 1
 #endif
+#ifndef ASYNCIO_CHECKS
+#define ASYNCIO_CHECKS 1
+#endif
+#ifndef ASYNCIO_MESSAGES
+#define ASYNCIO_MESSAGES 1
+#endif
+#ifndef ASYNCIO_FACTORIES
+#define ASYNCIO_FACTORIES 1
+#endif
 #ifndef ASYNCIO_DEBUG
 #define ASYNCIO_DEBUG ASYNCIO_HOSTED
 #endif
@@ -89,12 +103,17 @@
 #define ASYNCIO_GENERIC 1
 #endif
 
+#define ASYNCIO__MISTAKE(x) (ASYNCIO_CHECKS && ASYNCIO__UNLIKELY(x))
+#define ASYNCIO__MAY_BE_NULL(p) ((ASYNCIO__HAS_HEAP || ASYNCIO_CHECKS) && ASYNCIO__UNLIKELY((p) == NULL))
+
 /* Without a heap these flags are 0, and what asks for them goes away. */
 #if ASYNCIO_HOSTED || defined(ASYNCIO_MALLOC)
 #define ASYNCIO__HAS_HEAP 1
 #else
 #define ASYNCIO__HAS_HEAP 0
 #endif
+/* Whether anything is to be done when nobody holds a Future any more. */
+#define ASYNCIO__COUNTS_HOLDS (ASYNCIO__HAS_HEAP || ASYNCIO_REPORTS || ASYNCIO_ALL_TASKS || ASYNCIO_CONTEXTS)
 
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define ASYNCIO__LIKELY(x) __builtin_expect(!!(x), 1)
@@ -246,22 +265,23 @@ struct asyncio_future {
 
 #define ASYNCIO__DONE 1u
 #define ASYNCIO__CANCELLED 2u
-#define ASYNCIO__UNREAD 4u       /* an error that nobody has looked at */
+#define ASYNCIO__UNREAD (ASYNCIO_REPORTS * 4u) /* an error that nobody has looked at */
 #define ASYNCIO__TASK 8u         /* it is the head of a Task */
 #define ASYNCIO__HEAP (ASYNCIO__HAS_HEAP * 16u)        /* the library allocated it and frees it */
 #define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting; done: somebody was given its message */
-#define ASYNCIO__MESSAGE 64u     /* that cancel()'s message lies in the wait's slot; done: it came at the very end */
+/* That cancel()'s message lies in the wait's slot; done: it came at the very end. */
+#define ASYNCIO__MESSAGE (ASYNCIO_MESSAGES * 64u)
 #define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
 #define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
-#define ASYNCIO__LISTED 512u     /* done, but held: in the loop's list of what its close frees */
-#define ASYNCIO__WATCHED 1024u   /* run()'s shutdown waits for it */
+#define ASYNCIO__LISTED (ASYNCIO_ALL_TASKS * 512u) /* done, but held: in the loop's list of what its close frees */
+#define ASYNCIO__WATCHED (ASYNCIO_ALL_TASKS * 1024u) /* run()'s shutdown waits for it */
 #define ASYNCIO__FORSAKEN 2048u  /* who listened has gone: its end takes an iteration, and its error counts as read */
 #define ASYNCIO__CANCEL_HOOK 4096u /* no Task: it is the head of an asyncio__hooked_future */
 #define ASYNCIO__LEFTOVERS 8192u /* when this task is done, what is kept on its behalf is given up */
 #define ASYNCIO__STICKY 16384u   /* MUST_CANCEL stays when it is delivered */
 #define ASYNCIO__SEEN 32768u     /* came up already, while a function looks for equal ones; never set between calls */
 #define ASYNCIO__LOGS (ASYNCIO__HAS_HEAP * 8192u) /* no Task: has a callback that reports what a shield shielded */
-#define ASYNCIO__CONTEXT 4096u   /* of a Task: it keeps its context when done, until it is forgotten */
+#define ASYNCIO__CONTEXT (ASYNCIO_CONTEXTS * 4096u) /* of a Task: it keeps its context when done, until it is forgotten */
 
 /* What a context slot holds: NULL, no variable is set; a table of variables, shared by all who hold it and copied by
  * who sets one; or an asyncio_context, which others use at the same time. asyncio/contexts.h has the rest. */

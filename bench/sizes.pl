@@ -59,7 +59,8 @@ sub structs {
     my ($board) = @_;
     my $flags = $board =~ /^at/ ? "-mmcu=$board" : $board eq 'virt32' ? '-march=rv32imac -misa-spec=2.2 -mabi=ilp32'
         : "-mthumb -mcpu=cortex-m" . { microbit => 0, an385 => 3, an386 => 4 }->{$board};
-    my $small = '-DASYNCIO_NAMES=0 -DASYNCIO_ALL_TASKS=0 -DASYNCIO_LINES=0 -DASYNCIO_REPORTS=0';
+    my $small = '-DASYNCIO_NAMES=0 -DASYNCIO_ALL_TASKS=0 -DASYNCIO_LINES=0 -DASYNCIO_REPORTS=0 ' .
+        '-DASYNCIO_CHECKS=0 -DASYNCIO_MESSAGES=0 -DASYNCIO_FACTORIES=0';
     my %size;
     foreach my $options ($small, '') {
         system("$tools{$board}gcc $flags -Os -std=c99 -ffreestanding -I$root $options -c $root/bench/size/structs.c -o $work/structs.o") == 0 or die;

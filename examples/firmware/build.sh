@@ -16,7 +16,7 @@ here=$(dirname "$0")
 : "${CFLAGS:=-Os}" "${SMALL=}" "${STANDARD:=c99}"
 [ -n "${LEDS-}" ] || CFLAGS="$CFLAGS -DBOARD_HAS_NO_LEDS"
 [ -z "$SMALL" ] || CFLAGS="$CFLAGS -DASYNCIO_NAMES=0 -DASYNCIO_ALL_TASKS=0 -DASYNCIO_LINES=0 -DASYNCIO_REPORTS=0 \
-    -DASYNCIO_LAZY_PASSES=0"
+    -DASYNCIO_CHECKS=0 -DASYNCIO_MESSAGES=0 -DASYNCIO_FACTORIES=0 -DASYNCIO_LAZY_PASSES=0"
 house='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror'
 common="-std=$STANDARD $CFLAGS -g -ffreestanding -ffunction-sections -fdata-sections -I$here/../.. -I$here $house -Wl,--gc-sections"
 
