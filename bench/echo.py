@@ -97,6 +97,7 @@ def evaluate(figures):
         p50, p99, p999 = (statistics.median(values[i] for _, (values, _) in got) for i in (2, 3, 4))
         records.append({"subject": subject, "requests": statistics.median(rates), "min": min(rates), "max": max(rates),
                         "p50": p50, "p99": p99, "p999": p999, "cpu": statistics.median(cpu for _, (_, cpu) in got),
+                        "least_cpu": min(cpu for _, (_, cpu) in got),
                         "ratio": statistics.median(ratios) if ratios else None, "rounds": len(rates)})
     return report.rank(records, "cpu")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What run.py found, as tables, results.json, results.csv, and a chart (SVG, by gnuplot) for every row."""
+"""What run.py found, as tables, results.json, results.csv, results.md, and a chart (SVG, by gnuplot) for every row."""
 
 import csv
 import json
@@ -60,7 +60,47 @@ def idle_table(row):
         print(f"{record['subject']:28} {record['rank'] or '':>4} {record['bytes']:17.0f} {record['cpu']:9.1f}", flush=True)
 
 
+def place(subjects, key):
+    """Ours at its best, the floor, and the peers, best first; and how many of the peers come before us."""
+    ours = min((record for record in subjects if record["subject"].startswith("asyncio.h")), key=lambda record: record[key],
+               default=None)
+    floor = next((record for record in subjects if record["subject"] == "floor"), None)
+    peers = sorted((record for record in subjects if not by_hand(record["subject"])
+                    and not record["subject"].startswith("asyncio.h")), key=lambda record: record[key])
+    return ours, floor, peers, sum(peer[key] < ours[key] for peer in peers) if ours else 0
+
+
+def markdown_row(title, subjects, key, aim=0):
+    ours, floor, peers, before = place(subjects, key)
+    if ours is None or floor is None:
+        return ""
+    rank = f"{before + 1} of {len(peers) + 1}" if peers else ""
+    others = ", ".join(f"{peer['subject']} {short(peer[key])}" for peer in peers)
+    ratio = f"{ours[key] / floor[key]:.2f}" if floor[key] > 0 else "-"
+    return (f"| {title} | {short(ours[key])} | {short(floor[key])} | {ratio} | {format(aim, 'g') if aim else ''} | {rank} |"
+            f" {others} |\n")
+
+
+def markdown(results, file):
+    """The least of the rounds: what disturbs a machine only ever adds."""
+    head = "| {} | here | by hand | ratio | aim | place | peers |\n|---|---|---|---|---|---|---|\n"
+    file.write(head.format("CPU ns"))
+    for row in results["rows"]:
+        file.write(markdown_row(row["title"], row["subjects"], "min", row["aim"]))
+    file.write("\n" + head.format("bytes"))
+    for row in results["rows"]:
+        if row["memory"]:
+            file.write(markdown_row(row["title"], row["subjects"], "bytes"))
+    for row in results["idle"]:
+        file.write(markdown_row(row["title"], row["subjects"], "bytes"))
+    file.write("\n" + head.format("CPU us of the server per request"))
+    for row in results["echo"]:
+        file.write(markdown_row(row["title"], row["subjects"], "least_cpu"))
+
+
 def write(results, out):
+    with open(os.path.join(out, "results.md"), "w") as file:
+        markdown(results, file)
     with open(os.path.join(out, "results.json"), "w") as file:
         json.dump(results, file, indent=1)
         file.write("\n")
@@ -83,7 +123,7 @@ def write(results, out):
         chart(out, row["row"], f"{row['title']}: CPU us of the server per request", row["subjects"], "cpu")
     for row in results["idle"]:
         chart(out, row["row"], f"{row['title']}: bytes per connection", row["subjects"], "bytes")
-    print(f"\n# {os.path.relpath(out)}: results.json, results.csv, and a chart of each row")
+    print(f"\n# {os.path.relpath(out)}: results.json, .csv, .md, and a chart of each row")
 
 
 def chart(out, name, title, records, key):
