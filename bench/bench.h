@@ -39,6 +39,7 @@ static inline void *bench_malloc(size_t size)
 
 #define BENCH_KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")
 #define BENCH_NOINLINE __attribute__((noinline))
+#define BENCH_FALLTHROUGH __attribute__((fallthrough)) /* clang takes no comment for it */
 
 /* ---- Time and memory ---- */
 

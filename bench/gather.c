@@ -54,7 +54,7 @@ static void floor_play(floor_task *task)
                 floor_ball[me].waiter = task;
                 return;
             }
-            /* fall through */
+            BENCH_FALLTHROUGH;
         case 1:
             BENCH_KEEP(floor_ball[me].value);
         }

@@ -91,7 +91,7 @@ static void floor_alone(floor_task *task)
         for (; task->left > 0; task->left--) {
             if (!floor_acquire(task))
                 return;
-            /* fall through */
+            BENCH_FALLTHROUGH;
         case 1:
             BENCH_KEEP(&floor_lock);
             floor_release();
@@ -167,7 +167,7 @@ static void floor_semaphore_alone(floor_task *task)
                 return;
             }
             floor_semaphore.value--;
-            /* fall through */
+            BENCH_FALLTHROUGH;
         case 1:
             BENCH_KEEP(&floor_semaphore);
             if (floor_semaphore.waiters.head != NULL)
