@@ -75,6 +75,19 @@ static inline void log_tick(const char *word)
     log_add(word);
 }
 
+/* One iteration of a task that waits for nothing else. */
+#define TURN ASYNC_AWAIT(asyncio_sleep(0))
+
+#if ASYNCIO_HOSTED
+static inline double now(void) { return asyncio_to_seconds(asyncio_loop_time(&loop)); }
+#endif
+#if ASYNCIO_STRINGS
+static inline const char *named(int err)
+{
+    return err == E1 ? "E1" : err == E2 ? "E2" : err == E3 ? "E3" : asyncio_errname(err);
+}
+#endif
+
 /* Runs a coroutine as the main task of a loop with this task factory. */
 static inline int run_with(asyncio_task_factory factory, asyncio_root *root, asyncio_value *value)
 {

@@ -326,6 +326,35 @@ TEST(test_context_2)
     close_loop();
 }
 
+/* A hundred tasks at once, each with its own value. */
+ASYNC(keeps_its_own, int number; int i;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 10; self->i++) {
+        set_var((void *)(intptr_t)(self->number + self->i));
+        ASYNC_AWAIT(asyncio_sleep((self->number * 7 + self->i) % 13));
+        CHECK_EQ(asyncio_contextvar_get(&var), self->number + self->i);
+    }
+    ASYNC_END;
+}
+static asyncio_child a_hundred[100];
+ASYNC(runs_a_hundred, asyncio_gather all; int i;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 100; self->i++)
+        asyncio_child_set(&a_hundred[self->i], ASYNC_NEW(keeps_its_own, .number = 1 + self->i * 11 % 30));
+    ASYNC_AWAIT(asyncio_gather_n(&self->all, a_hundred, 100));
+    log_var((void *)"mine");
+    ASYNC_END;
+}
+TEST(test_context_3)
+{
+    open_loop();
+    CHECK_EQ(RUN_CORO(runs_a_hundred), 0);
+    CHECK_LOG("mine 0");
+    close_loop();
+}
+
 ASYNC(removes_callbacks, asyncio_future future;)
 {
     ASYNC_BEGIN;
@@ -914,6 +943,7 @@ int main(void)
     RUN(test_outside_of_a_loop);
     RUN(test_context_1);
     RUN(test_context_2);
+    RUN(test_context_3);
     RUN(test_cancelled_callbacks_give_their_context_up);
     RUN(test_context_4);
     RUN(test_get_context);

@@ -7,10 +7,7 @@
 #include <math.h>
 
 #if defined(ASYNC_NEW) && ASYNCIO_STRINGS
-#define TURN ASYNC_AWAIT(asyncio_sleep(0))
 #define START(...) asyncio_create_task(__VA_ARGS__)
-
-static const char *named(int err) { return err == E1 ? "E1" : err == E2 ? "E2" : asyncio_errname(err); }
 
 /* Runs it as main: nothing may leak, nothing be reported. */
 #define PLAY(...) PLAY_REPORTS(0, __VA_ARGS__)
@@ -260,6 +257,35 @@ TEST(test_duplicate_coroutines)
     PLAY(duplicates);
     CHECK_LOG("2 run 4 all 4 none 5 cb");
 }
+
+/* Values in the order of the arguments, whatever the order in which they come; done with the last. */
+ASYNC(successes, bool errors_too; asyncio_gather all; asyncio_child children[3]; asyncio_handle handle;
+      asyncio_future *outer;)
+{
+    ASYNC_BEGIN;
+    futures_init();
+    if (self->errors_too)
+        (void)asyncio_gather_return_exceptions(&self->all, self->children, &a, &b, &c);
+    else
+        (void)asyncio_gather(&self->all, self->children, &a, &b, &c);
+    self->outer = asyncio_gather_outer(&self->all);
+    asyncio_future_add_done_callback(self->outer, &self->handle, says_done, word_done);
+    asyncio_future_set_result(&b, 1);
+    asyncio_future_set_result(&a, 2);
+    TURN;
+    CHECK(!asyncio_future_done(self->outer));
+    asyncio_future_set_result(&c, 3);
+    TURN;
+    TURN;
+    CHECK_LOG("4 done");
+    CHECK_EQ(asyncio_future_exception(self->outer), 0);
+    CHECK_EQ(self->children[0].value * 100 + self->children[1].value * 10 + self->children[2].value, 213);
+    asyncio_gather_close(&self->all);
+    futures_release();
+    ASYNC_END;
+}
+TEST(test_success) { PLAY(successes); }
+TEST(test_result_exception_success) { PLAY(successes, .errors_too = true); }
 
 /* Errors are results, in the order of the arguments; it waits for the last. */
 ASYNC(results, asyncio_gather all; asyncio_child children[4]; asyncio_handle handle;)
@@ -1513,6 +1539,8 @@ int main(void)
     RUN(test_cancellation_broadcast);
     RUN(test_one_cancellation);
     RUN(test_duplicate_coroutines);
+    RUN(test_success);
+    RUN(test_result_exception_success);
     RUN(test_return_exceptions);
     RUN(test_result_exception_one_cancellation);
     RUN(test_exception_marking);

@@ -532,6 +532,34 @@ TEST(ConditionTests_test_wait_for)
     close_stage();
 }
 
+/* Without the lock: what is true needs no wait. */
+TEST(ConditionTests_test_wait_for_unacquired)
+{
+    open_stage();
+    predicate_after = 0;
+    start(0, "f");
+    step(1);
+    CHECK_LOG("0f");
+    CHECK_EQ(actors[0].frame.got, 42);
+    predicate_after = 9;
+    start(0, "f");
+    step(1);
+    CHECK_LOG("0f!R");
+    close_stage();
+}
+
+TEST(ConditionTests_test_cancelled_error_wakeup)
+{
+    open_stage();
+    predicate_after = 9;
+    start(0, "xfy");
+    step(1);
+    cancel(0, "foo");
+    step(1);
+    CHECK_LOG("0x 0f!C:foo 0y");
+    close_stage();
+}
+
 TEST(ConditionTests_test_notify)
 {
     int i;
@@ -722,6 +750,20 @@ TEST(SemaphoreTests_test_acquire)
         CHECK_EQ(asyncio_semaphore_release(&semaphore), 0);
     CHECK_EQ(semaphore.value, 3);
     CHECK(!asyncio_semaphore_locked(&semaphore));
+    close_stage();
+}
+
+TEST(SemaphoreTests_test_acquire_cancel)
+{
+    open_stage();
+    CHECK_EQ(asyncio_semaphore_init(&semaphore, 1), 0);
+    start(0, "A");
+    start(1, "A");
+    step(1);
+    cancel(1, "why");
+    CHECK(semaphore.waiters == NULL);
+    step(1);
+    CHECK_LOG("0A 1A!C:why");
     close_stage();
 }
 
@@ -1137,6 +1179,195 @@ TEST(BarrierTests_test_abort_barrier_when_exception)
     close_stage();
 }
 
+/* Five tasks that run the same coroutine, at the barrier above; what they count. */
+enum { PARTIES = 5 };
+static int drained, broken, passed, thrice;
+static void five_begin(void)
+{
+    open_stage();
+    CHECK_EQ(asyncio_barrier_init(&barrier, PARTIES), 0);
+    drained = broken = passed = thrice = 0;
+}
+static void five_end(bool is_broken)
+{
+    CHECK_EQ(asyncio_barrier_n_waiting(&barrier), 0);
+    CHECK_EQ(asyncio_barrier_broken(&barrier), is_broken);
+    CHECK(barrier.state != ASYNCIO__BARRIER_RESETTING);
+    close_stage();
+}
+#define FIVE(name)                                                                                                     \
+    do {                                                                                                               \
+        static struct name##_task tasks[PARTIES];                                                                      \
+        int number;                                                                                                    \
+        for (number = 0; number < PARTIES; number++)                                                                   \
+            CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&tasks[number], name), &no_options), 0);                 \
+        step(30);                                                                                                      \
+        for (number = 0; number < PARTIES; number++)                                                                   \
+            CHECK_EQ(asyncio_task_exception(ASYNC_TASK(&tasks[number])), 0);                                           \
+    } while (0)
+
+ASYNC(sees_state, asyncio_held held;)
+{
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->held, asyncio_barrier_held(&barrier)) {
+        log_add(barrier.state == ASYNCIO__BARRIER_DRAINING ? "draining" : "filling");
+    }
+    ASYNC_END;
+}
+TEST(BarrierTests_test_draining_state)
+{
+    five_begin();
+    FIVE(sees_state);
+    CHECK_LOG("draining draining draining draining filling"); /* the last that leaves makes room for the next */
+    five_end(false);
+}
+
+TEST(BarrierTests_test_reset_barrier)
+{
+    open_stage();
+    CHECK_EQ(asyncio_barrier_init(&barrier, 1), 0);
+    start(0, "Z");
+    step(1);
+    CHECK_LOG("0Z");
+    five_end(false);
+}
+
+/* Half of them are out and wait for the next round, half are not, when one resets it. */
+ASYNC(resets_half_way, int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->err, asyncio_barrier_wait(&barrier));
+    if (self->err == ASYNCIO_EBROKENBARRIER) {
+        broken++;
+        ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    } else if (++drained > PARTIES / 2) {
+        ASYNC_AWAIT(asyncio_barrier_reset(&barrier));
+        ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    } else {
+        ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    }
+    passed++;
+    ASYNC_END;
+}
+TEST(BarrierTests_test_reset_barrier_when_tasks_half_draining_half_blocking)
+{
+    five_begin();
+    FIVE(resets_half_way);
+    CHECK_EQ(broken, PARTIES / 2);
+    CHECK_EQ(passed, PARTIES);
+    five_end(false);
+}
+
+/* Broken, they come again at once; one more makes them complete. */
+ASYNC(waits_again, int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->err, asyncio_barrier_wait(&barrier));
+    broken += self->err == ASYNCIO_EBROKENBARRIER;
+    ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    passed++;
+    ASYNC_END;
+}
+TEST(BarrierTests_test_reset_barrier_while_tasks_waiting_and_waiting_again)
+{
+    static struct waits_again_task tasks[PARTIES - 1];
+    int i;
+    five_begin();
+    for (i = 0; i < PARTIES - 1; i++)
+        CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_AT(&tasks[i], waits_again), &no_options), 0);
+    start(0, "Z");
+    step(1);
+    start(1, "D");
+    step(10);
+    CHECK_EQ(broken, PARTIES - 1);
+    CHECK_EQ(passed, PARTIES - 1);
+    CHECK(over(1));
+    log_clear();
+    five_end(false);
+}
+
+/* All are out, and all but one wait for the next round, when that one resets it: nobody is left to be broken. */
+ASYNC(resets_when_out, int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    if (++drained == PARTIES) {
+        ASYNC_AWAIT(asyncio_barrier_reset(&barrier));
+        ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    } else {
+        ASYNC_CATCH(self->err, asyncio_barrier_wait(&barrier));
+        broken += self->err != 0;
+        passed++;
+    }
+    ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    thrice++;
+    ASYNC_END;
+}
+TEST(BarrierTests_test_reset_barrier_while_tasks_draining)
+{
+    five_begin();
+    FIVE(resets_when_out);
+    CHECK_EQ(broken, 0);
+    CHECK_EQ(passed, PARTIES - 1);
+    CHECK_EQ(thrice, PARTIES);
+    five_end(false);
+}
+
+ASYNC(aborts_half_way, int err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->err, asyncio_barrier_wait(&barrier));
+    if (self->err == ASYNCIO_EBROKENBARRIER) {
+        broken++;
+    } else if (++drained > PARTIES / 2) {
+        ASYNC_AWAIT(asyncio_barrier_abort(&barrier));
+    } else {
+        ASYNC_CATCH(self->err, asyncio_barrier_wait(&barrier));
+        passed += self->err == ASYNCIO_EBROKENBARRIER;
+    }
+    ASYNC_END;
+}
+TEST(BarrierTests_test_abort_barrier_when_tasks_half_draining_half_blocking)
+{
+    five_begin();
+    FIVE(aborts_half_way);
+    CHECK_EQ(broken, PARTIES / 2);              /* had not left */
+    CHECK_EQ(passed, PARTIES - PARTIES / 2 - 1); /* were out, and had come again */
+    five_end(true);
+}
+
+static asyncio_barrier in_between;
+ASYNC(aborts_then_resets, int err, index;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH_INTO(self->err, self->index, asyncio_barrier_wait(&barrier));
+    if (self->err == 0 && self->index == PARTIES / 2) {
+        ASYNC_AWAIT(asyncio_barrier_abort(&barrier));
+    } else {
+        if (self->err == 0)
+            ASYNC_CATCH(self->err, asyncio_barrier_wait(&barrier));
+        passed += self->err == 0;
+        broken += self->err == ASYNCIO_EBROKENBARRIER;
+    }
+    ASYNC_AWAIT_INTO(self->index, asyncio_barrier_wait(&in_between));
+    if (self->index == PARTIES / 2)
+        ASYNC_AWAIT(asyncio_barrier_reset(&barrier));
+    ASYNC_AWAIT(asyncio_barrier_wait(&in_between));
+    ASYNC_AWAIT(asyncio_barrier_wait(&barrier));
+    thrice++;
+    ASYNC_END;
+}
+TEST(BarrierTests_test_abort_barrier_when_exception_then_resetting)
+{
+    five_begin();
+    CHECK_EQ(asyncio_barrier_init(&in_between, PARTIES), 0);
+    FIVE(aborts_then_resets);
+    CHECK_EQ(passed, 0);
+    CHECK_EQ(broken, PARTIES - 1);
+    CHECK_EQ(thrice, PARTIES);
+    five_end(false);
+}
+
 /* ---- Wrong loops, statuses that nobody awaits, loops that are closed ---- */
 
 /* The first that has to wait decides, as in CPython: an object that never made anybody wait is free for every loop. */
@@ -1369,6 +1600,8 @@ int main(void)
     RUN(test_condition_cancel_while_getting_the_lock);
     RUN(ConditionTests_test_wait_unacquired);
     RUN(ConditionTests_test_wait_for);
+    RUN(ConditionTests_test_wait_for_unacquired);
+    RUN(ConditionTests_test_cancelled_error_wakeup);
     RUN(ConditionTests_test_notify);
     RUN(ConditionTests_test_notify_unacquired);
     RUN(ConditionTests_test_explicit_lock);
@@ -1378,6 +1611,7 @@ int main(void)
     RUN(test_condition_cancelled_scopes);
     RUN(SemaphoreTests_test_initial);
     RUN(SemaphoreTests_test_acquire);
+    RUN(SemaphoreTests_test_acquire_cancel);
     RUN(SemaphoreTests_test_acquire_cancel_before_awoken);
     RUN(SemaphoreTests_test_acquire_hang);
     RUN(SemaphoreTests_test_acquire_no_hang);
@@ -1401,6 +1635,13 @@ int main(void)
     RUN(BarrierTests_test_reset_barrier_when_tasks_half_draining);
     RUN(BarrierTests_test_abort_barrier);
     RUN(BarrierTests_test_abort_barrier_when_exception);
+    RUN(BarrierTests_test_draining_state);
+    RUN(BarrierTests_test_reset_barrier);
+    RUN(BarrierTests_test_reset_barrier_when_tasks_half_draining_half_blocking);
+    RUN(BarrierTests_test_reset_barrier_while_tasks_waiting_and_waiting_again);
+    RUN(BarrierTests_test_reset_barrier_while_tasks_draining);
+    RUN(BarrierTests_test_abort_barrier_when_tasks_half_draining_half_blocking);
+    RUN(BarrierTests_test_abort_barrier_when_exception_then_resetting);
     RUN(test_other_loop);
     RUN(test_status_not_awaited);
 #if ASYNCIO_ALL_TASKS

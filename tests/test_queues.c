@@ -40,6 +40,18 @@ TEST(QueueBasicTests_test_empty_full)
     close_stage();
 }
 
+TEST(QueueBasicTests_test_order)
+{
+    open_queue(3);
+    CHECK_EQ(put(1), 0);
+    CHECK_EQ(put(3), 0);
+    CHECK_EQ(put(2), 0);
+    start(0, "ggg");
+    step(1);
+    CHECK_LOG("0g=1 0g=3 0g=2");
+    close_stage();
+}
+
 TEST(QueueBasicTests_test_maxsize)
 {
     open_queue(2);
@@ -280,6 +292,48 @@ TEST(QueuePutTests_test_put_cancel_drop)
     close_stage();
 }
 
+TEST(QueuePutTests_test_put_with_waiting_getters)
+{
+    open_queue(1);
+    start(0, "g");
+    step(1);
+    start(1, "p");
+    step(1);
+    CHECK_LOG("1p");
+    step(1);
+    CHECK_LOG("0g=1");
+    close_stage();
+}
+
+TEST(QueuePutTests_test_cancelled_puts_not_being_held_in_self_putters)
+{
+    open_queue(1);
+    CHECK_EQ(put(1), 0);
+    start(0, "p");
+    step(1);
+    CHECK(queue.putters != NULL);
+    cancel(0, NULL);
+    step(1);
+    CHECK_LOG("0p!C");
+    CHECK(queue.putters == NULL);
+    close_stage();
+}
+
+/* Woken, so that it is in no list any more, and then cancelled. */
+TEST(QueuePutTests_test_cancelled_put_silence_value_error_exception)
+{
+    open_queue(1);
+    CHECK_EQ(put(1), 0);
+    start(0, "p");
+    step(1);
+    CHECK_EQ(get(), 1);
+    cancel(0, NULL);
+    step(1);
+    CHECK_LOG("0p!C");
+    CHECK(asyncio_queue_empty(&queue));
+    close_stage();
+}
+
 TEST(QueuePutTests_test_put_cancelled_race)
 {
     open_queue(1);
@@ -494,6 +548,18 @@ TEST(QueueJoinTests_test_task_done_underflow)
         CHECK_EQ(put(1), 0);
         CHECK_EQ(asyncio_queue_task_done(&queue), 0);
         CHECK_EQ(asyncio_queue_task_done(&queue), ASYNCIO_EVALUE);
+        close_stage();
+    }
+}
+
+TEST(QueueJoinTests_test_join_empty_queue)
+{
+    int kind;
+    for (kind = 0; kind < KINDS; kind++) {
+        open_queue_of_kind(kind, 1);
+        start(0, "jj");
+        step(1);
+        CHECK_LOG("0j 0j");
         close_stage();
     }
 }
@@ -897,6 +963,7 @@ TEST(test_heap_fails)
 int main(void)
 {
     RUN(QueueBasicTests_test_empty_full);
+    RUN(QueueBasicTests_test_order);
     RUN(QueueBasicTests_test_maxsize);
     RUN(QueueGetTests_test_blocking_get);
     RUN(QueueGetTests_test_blocking_get_wait);
@@ -910,6 +977,9 @@ int main(void)
     RUN(QueuePutTests_test_get_cancel_drop_many_pending_readers);
     RUN(test_get_uncancel);
     RUN(QueuePutTests_test_put_cancel_drop);
+    RUN(QueuePutTests_test_put_with_waiting_getters);
+    RUN(QueuePutTests_test_cancelled_puts_not_being_held_in_self_putters);
+    RUN(QueuePutTests_test_cancelled_put_silence_value_error_exception);
     RUN(QueuePutTests_test_put_cancelled_race);
     RUN(QueuePutTests_test_why_are_putters_waiting);
     RUN(QueuePutTests_test_nonblocking_put_exception);
@@ -920,6 +990,7 @@ int main(void)
     RUN(test_priority_order_of_equals);
     RUN(test_item_sizes);
     RUN(QueueJoinTests_test_task_done_underflow);
+    RUN(QueueJoinTests_test_join_empty_queue);
     RUN(QueueJoinTests_test_task_done);
     RUN(QueueShutdownTests_test_shutdown_empty);
     RUN(QueueShutdownTests_test_shutdown_nonempty);

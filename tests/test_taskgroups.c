@@ -3,7 +3,7 @@
  * asyncio/taskgroups.h. Named after CPython's test_taskgroups.py; the ticks are those that CPython 3.14 traces. Each of
  * CPython's tests runs with plain and with eager tasks, as there.
  */
-#include "fixture.h"
+#include "sweep.h"
 
 #ifdef ASYNC_NEW
 
@@ -42,7 +42,7 @@ static void log_errors(asyncio_taskgroup *group)
     asyncio_taskgroup_error error;
     size_t i;
     for (i = 0; asyncio_taskgroup_get_error(group, i, &error); i++)
-        log_add(error.err == E1 ? "E1" : error.err == E2 ? "E2" : error.err == E3 ? "E3" : asyncio_errname(error.err));
+        log_add(named(error.err));
     CHECK_EQ(i, asyncio_taskgroup_error_count(group));
     CHECK(!asyncio_taskgroup_get_error(group, i, &error));
     CHECK(error.err == 0 && error.detail == 0 && error.task == NULL);
@@ -608,6 +608,50 @@ ASYNC(created_during_creation, asyncio_taskgroup group; asyncio_try attempt;)
 }
 TEST(test_cancels_task_if_created_during_creation) { RUNS(0, "CancelledError E1", created_during_creation); }
 
+ASYNC(named_child, asyncio_taskgroup group; asyncio_task *task;)
+{
+    char buffer[ASYNCIO_NAME_SIZE];
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->group, asyncio_taskgroup())
+    {
+        CHECK_EQ(asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(child, .seconds = 0), .name = "yolo",
+                                               .into = &self->task), 0);
+        CHECK_STR(asyncio_task_get_name(self->task, buffer), "yolo");
+    }
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_taskgroup_task_name) { RUNS(0, "", named_child); }
+
+static const asyncio_contextvar colour = ASYNCIO_CONTEXTVAR("colour", 0);
+ASYNC(sets_colour, int value;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(0));
+    CHECK_EQ(asyncio_contextvar_set(&colour, self->value, NULL), 0);
+    ASYNC_END;
+}
+ASYNC(children_in_context, asyncio_taskgroup group; asyncio_context *context; asyncio_task *task; int i;)
+{
+    ASYNC_BEGIN;
+    self->context = asyncio_copy_context();
+    ASYNC_WITH(&self->group, asyncio_taskgroup())
+    {
+        for (self->i = 1; self->i <= 2; self->i++) {
+            CHECK_EQ(asyncio_context_get(self->context, &colour), self->i - 1);
+            CHECK_EQ(asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(sets_colour, .value = self->i),
+                                                   .context = self->context, .into = &self->task), 0);
+            ASYNC_AWAIT(self->task);
+            asyncio_task_release(self->task);
+        }
+        CHECK_EQ(asyncio_context_get(self->context, &colour), 2);
+    }
+    CHECK_EQ(asyncio_contextvar_get(&colour), 0);
+    asyncio_context_release(self->context);
+    ASYNC_END;
+}
+TEST(test_taskgroup_task_context) { RUNS(0, "", children_in_context); }
+
 /* ---- What CPython 3.14 traces ---- */
 
 ASYNC(noop)
@@ -998,7 +1042,6 @@ TEST(test_nothing_is_left_over_without_errors) { RUNS(0, "", waits_in_group); }
 
 /* ---- Cancelled and closed at every iteration, and without memory ---- */
 
-static int entered, left;
 static unsigned long allocations, fail_at;
 static int noted;
 static void note(int err)
@@ -1040,7 +1083,7 @@ ASYNC(program, asyncio_taskgroup outer; asyncio_taskgroup inner; asyncio_taskgro
                     {
                         note(asyncio_taskgroup_create_task(&self->inner, ASYNC_NEW(worker, .group = &self->inner,
                                                            .depth = 1, .raises = self->i)));
-                        ASYNC_AWAIT(asyncio_sleep(0));
+                        ASYNC_AWAIT(ASYNC_NEW(sub, .seconds = 0));
                     }
                 }
             }
@@ -1055,49 +1098,20 @@ ASYNC(program, asyncio_taskgroup outer; asyncio_taskgroup inner; asyncio_taskgro
     ASYNC_END;
 }
 
-static bool interrupted(unsigned at, size_t who, bool close)
-{
-    asyncio_task *tasks[16];
-    bool hit = false;
-    unsigned i;
-    entered = left = 0;
-    open_loop();
-    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(program), &no_options), 0);
-    for (i = 0; i < 200 && asyncio_all_tasks(&loop, NULL, 0) != 0 && !(hit && close); i++) {
-        if (i == at && asyncio_all_tasks(&loop, tasks, 16) > who) {
-            hit = true;
-            if (!close)
-                (void)asyncio_task_cancel(tasks[who], "sweep");
-        }
-        if (!(hit && close))
-            step(1);
-    }
-    CHECK(i < 200);
-    if (!close) {
-        CHECK_EQ(entered, left);
-        CHECK_EQ(loop.timers.count, 0);
-        CHECK(loop.core.leftovers == NULL);
-        CHECK_EQ(reports, 0);
-        CHECK_EQ(blocks, own);
-    }
-    close_loop();
-    CHECK_EQ(blocks, 0);
-    return hit;
-}
 TEST(test_cancelled_at_every_iteration)
 {
     unsigned at, hits = 0;
     size_t who;
     for (at = 0; at < 60; at++)
         for (who = 0; who < 6; who++)
-            hits += interrupted(at, who, false);
+            hits += interrupted(ASYNC_NEW(program), at, who, false) != 0;
     CHECK(hits > 60);
 }
 TEST(test_loop_closed_at_every_iteration)
 {
     unsigned at, hits = 0;
     for (at = 0; at < 60; at++)
-        hits += interrupted(at, 0, true);
+        hits += interrupted(ASYNC_NEW(program), at, 0, true) != 0;
     CHECK(hits > 20);
 }
 
@@ -1162,6 +1176,8 @@ int main(void)
     RUN(test_cancel_makes_a_child_fail);
     RUN(test_error_and_cancel);
     RUN(test_cancels_task_if_created_during_creation);
+    RUN(test_taskgroup_task_name);
+    RUN(test_taskgroup_task_context);
     RUN(test_ticks_of_a_group);
     RUN(test_body_is_cancelled_at_its_next_suspension);
     RUN(test_order_of_the_errors);

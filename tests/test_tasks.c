@@ -121,6 +121,25 @@ TEST(test_sleep)
     close_loop();
 }
 
+static void count(void *arg) { ++*(int *)arg; }
+ASYNC(gives_way, asyncio_handle handle; int counted; int got;)
+{
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_call_soon(&loop, &self->handle, count, &self->counted), 0);
+    CHECK_EQ(self->counted, 0);
+    ASYNC_AWAIT_INTO(self->got, asyncio_sleep(0, 10));
+    CHECK_EQ(self->counted, 1);
+    ASYNC_RETURN(self->got + self->counted);
+    ASYNC_END;
+}
+
+TEST(test_sleep_zero)
+{
+    asyncio_value value = 0;
+    CHECK_EQ(RUN_CORO(&value, gives_way), 0);
+    CHECK_EQ(value, 11);
+}
+
 TEST(test_task_awaits_a_task)
 {
     static struct worker_task child;
@@ -1649,6 +1668,7 @@ int main(void)
     RUN(test_task_basics);
     RUN(test_step_result_future);
     RUN(test_sleep);
+    RUN(test_sleep_zero);
     RUN(test_task_awaits_a_task);
     RUN(test_other_loop_future);
     RUN(test_task_awaits_on_itself);

@@ -9,8 +9,6 @@
 #if defined(ASYNC_NEW) && ASYNCIO_STRINGS
 #include <stdarg.h>
 
-#define TURN ASYNC_AWAIT(asyncio_sleep(0))
-
 static void on_report_log(asyncio_loop *where, const asyncio_exception_context *context, void *arg)
 {
     (void)where, (void)arg;
@@ -18,8 +16,6 @@ static void on_report_log(asyncio_loop *where, const asyncio_exception_context *
     log_add("!");
     log_add(context->message);
 }
-
-static const char *named(int err) { return err == E1 ? "E1" : err == E2 ? "E2" : asyncio_errname(err); }
 
 static void say(const char *format, ...)
 {

@@ -3,12 +3,10 @@
  * asyncio/timeouts.h: timeout and move_on_after as blocks. Named after CPython's test_timeouts.py; the ticks are those
  * that CPython 3.14 traces. wait_for is in tests/test_wait_for.c.
  */
-#include "fixture.h"
+#include "sweep.h"
 #include <math.h>
 
 #define SECONDS(s) ASYNCIO_SECONDS(s)
-
-static double now(void) { return asyncio_to_seconds(asyncio_loop_time(&loop)); }
 
 static void log_state(const asyncio_timeout *timeout)
 {
@@ -981,18 +979,6 @@ TEST(test_a_timeout_without_limit_gets_one)
 /* ---- Cancelled and closed at every iteration ---- */
 
 #ifdef ASYNC_NEW
-static int entered, left;
-
-ASYNC(sub, double seconds;)
-{
-    ASYNC_BEGIN;
-    entered++;
-    ASYNC_AWAIT(asyncio_sleep(self->seconds));
-    ASYNC_FINALLY;
-    left++;
-    ASYNC_AWAIT(asyncio_sleep(0));
-    ASYNC_END;
-}
 ASYNC(limited, asyncio_timeout outer; asyncio_timeout inner; asyncio_try attempt; int i;)
 {
     ASYNC_BEGIN;
@@ -1017,47 +1003,20 @@ ASYNC(limited, asyncio_timeout outer; asyncio_timeout inner; asyncio_try attempt
     ASYNC_END;
 }
 
-/* True: iteration `at` came. Cancels or, without a task, closes the loop there. */
-static bool interrupted(unsigned at, bool close)
-{
-    asyncio_task *task = NULL;
-    asyncio_task_options options = no_options;
-    bool hit = false;
-    unsigned i;
-    entered = left = 0;
-    open_loop();
-    options.into = &task;
-    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(limited), &options), 0);
-    for (i = 0; i < 100 && !asyncio_task_done(task) && !(hit && close); i++) {
-        hit = hit || i == at;
-        if (i == at && !close)
-            CHECK(asyncio_task_cancel(task, "sweep"));
-        if (i != at || !close)
-            step(1);
-    }
-    CHECK(i < 100);
-    if (!close) {
-        CHECK_EQ(entered, left);
-        CHECK_EQ(asyncio_task_cancelled(task), hit);
-        CHECK_EQ(loop.timers.count, 0);
-        CHECK(loop.core.head == NULL);
-        asyncio_task_release(task);
-    }
-    close_loop();
-    CHECK_EQ(blocks, 0);
-    return hit;
-}
 TEST(test_cancelled_at_every_iteration)
 {
     unsigned at = 0;
-    while (interrupted(at, false))
+    int hit;
+    while ((hit = interrupted(ASYNC_NEW(limited), at, 0, false)) != 0) {
+        CHECK_EQ(hit, 2);
         at++;
+    }
     CHECK(at > 8);
 }
 TEST(test_loop_closed_at_every_iteration)
 {
     unsigned at = 0;
-    while (interrupted(at, true))
+    while (interrupted(ASYNC_NEW(limited), at, 0, true) != 0)
         at++;
     CHECK(at > 8);
 }

@@ -3,10 +3,8 @@
  * asyncio_wait_for, around each kind of thing that can be awaited. Named after CPython's test_waitfor.py; the ticks are
  * those that CPython 3.14 traces.
  */
-#include "fixture.h"
+#include "sweep.h"
 #include <math.h>
-
-static double now(void) { return asyncio_to_seconds(asyncio_loop_time(&loop)); }
 
 static int running; /* -1: never, 1: it runs, 0: it ended */
 
@@ -699,17 +697,6 @@ TEST(test_cancelled_while_it_is_late)
 }
 
 #ifdef ASYNC_NEW
-static int entered, left;
-ASYNC(sub, double seconds;)
-{
-    ASYNC_BEGIN;
-    entered++;
-    ASYNC_AWAIT(asyncio_sleep(self->seconds));
-    ASYNC_FINALLY;
-    left++;
-    ASYNC_AWAIT(asyncio_sleep(0));
-    ASYNC_END;
-}
 ASYNC(everything, asyncio_waiting_for call; asyncio_waiting_for other; asyncio_task *task; asyncio_shield shield;
       int i, err;)
 {
@@ -734,41 +721,15 @@ ASYNC(everything, asyncio_waiting_for call; asyncio_waiting_for other; asyncio_t
     ASYNC_END;
 }
 
-static bool interrupted(unsigned at, unsigned who, bool close)
-{
-    asyncio_task *tasks[8];
-    bool hit = false;
-    unsigned i;
-    entered = left = 0;
-    open_loop();
-    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(everything), &no_options), 0);
-    for (i = 0; i < 200 && asyncio_all_tasks(&loop, NULL, 0) != 0 && !(hit && close); i++) {
-        if (i == at && asyncio_all_tasks(&loop, tasks, 8) > who) {
-            hit = true;
-            if (!close)
-                (void)asyncio_task_cancel(tasks[who], "sweep");
-        }
-        if (!(hit && close))
-            step(1);
-    }
-    CHECK(i < 200);
-    if (!close) {
-        CHECK_EQ(entered, left);
-        CHECK_EQ(loop.timers.count, 0);
-    }
-    close_loop();
-    CHECK_EQ(blocks, 0);
-    return hit;
-}
 TEST(test_cancelled_and_closed_at_every_iteration)
 {
     unsigned at, who, hits[3] = {0, 0, 0};
     for (at = 0; at < 60; at++)
         for (who = 0; who < 3; who++)
-            hits[who] += interrupted(at, who, false);
+            hits[who] += interrupted(ASYNC_NEW(everything), at, who, false) != 0;
     CHECK(hits[0] > 20 && hits[1] > 5);
     for (at = 0; at < 60; at++)
-        hits[2] += interrupted(at, 0, true);
+        hits[2] += interrupted(ASYNC_NEW(everything), at, 0, true) != 0;
     CHECK(hits[2] > 20);
 }
 #endif
