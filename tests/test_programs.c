@@ -25,7 +25,7 @@ static const char *read_beside(const char *name, const char *ending)
     CHECK(file != NULL);
     if (file == NULL)
         return (char *)calloc(1, 1);
-    text = read_all(file);
+    text = read_all(file, path);
     fclose(file);
     return text;
 }

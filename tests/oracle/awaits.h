@@ -376,17 +376,10 @@ ASYNC(each_completed, struct scope *scope; const struct statement *at; struct as
 
 static bool catches(const struct clause *clause, int err)
 {
-    const char *name = error_text(err, 0);
     int i;
-    for (i = 0; i < clause->count; i++) {
-        const char *class_name = clause->classes[i];
-        if (strcmp(class_name, name) == 0 || strcmp(class_name, "BaseException") == 0)
+    for (i = 0; i < clause->count; i++)
+        if (is_a(err, clause->classes[i]))
             return true;
-        if (strcmp(class_name, "Exception") == 0 && err != ASYNCIO_ECANCELLED)
-            return true;
-        if (strcmp(class_name, "RuntimeError") == 0 && err == ASYNCIO_EBROKENBARRIER)
-            return true;
-    }
     return false;
 }
 
@@ -433,24 +426,21 @@ ASYNC(try_finally, struct scope *scope; const struct statement *at; int flow, re
 
 /* ---- with ---- */
 
-static void say_left_with(const struct statement *at, const asyncio_taskgroup *group, int err, asyncio_value detail)
+static void say_left_with(const struct statement *at, struct group *group, int err, asyncio_value detail)
 {
-    asyncio_taskgroup_error error;
-    size_t i;
     if (err != ASYNCIO_EGROUP || group == NULL) {
         say_error(at, err, detail);
         return;
     }
+    group->raised = true;
     say_where(asyncio_current_task());
-    fprintf(trace, "%s ! ExceptionGroup[", at->text);
-    for (i = 0; asyncio_taskgroup_get_error(group, i, &error); i++)
-        fprintf(trace, "%s%s", i > 0 ? "," : "", error_text(error.err, error.detail));
-    fprintf(trace, "]\n");
+    fprintf(trace, "%s ! ExceptionGroup", at->text);
+    say_errors(group);
 }
 
 /* Groups and timeouts live to the program's end, in the slot or not. */
 ASYNC(with, struct scope *scope; const struct statement *at; asyncio_try attempt; asyncio_held held;
-      asyncio_taskgroup *group; asyncio_timeout *timeout; double seconds; int flow;)
+      struct group *group; asyncio_timeout *timeout; asyncio_contextvar_setting setting; double seconds; int flow;)
 {
     struct name *name = self->at->object;
 #define BODY                                                                                                           \
@@ -458,7 +448,7 @@ ASYNC(with, struct scope *scope; const struct statement *at; asyncio_try attempt
     ASYNC_AWAIT_INTO(self->flow, new_list(self->scope, self->at, self->at->body))
     ASYNC_BEGIN;
     if (name->kind == GROUP)
-        name->is.group = self->group = (asyncio_taskgroup *)make_room(sizeof *self->group);
+        name->is.group = self->group = (struct group *)make_room(sizeof *self->group);
     if (name->kind == TIMEOUT)
         name->is.timeout = self->timeout = (asyncio_timeout *)make_room(sizeof *self->timeout);
     ASYNC_TRY_ALL(&self->attempt)
@@ -470,7 +460,10 @@ ASYNC(with, struct scope *scope; const struct statement *at; asyncio_try attempt
         } else if (name->kind == BARRIER) {
             ASYNC_WITH(&self->held, asyncio_barrier_held(&name->is.barrier)) { BODY; }
         } else if (name->kind == GROUP) {
-            ASYNC_WITH(self->group, asyncio_taskgroup()) { BODY; }
+            ASYNC_WITH(&self->group->group, asyncio_taskgroup()) { BODY; }
+        } else if (name->kind == VAR) {
+            ASYNC_WITH(&self->setting, asyncio_contextvar_setting(&name->is.var,
+                                                                  value_of(self->scope, &self->at->value))) { BODY; }
         } else if (name->kind != TIMEOUT) {
             ASYNC_WITH(&self->held, asyncio_semaphore_held(&name->is.semaphore)) { BODY; }
         } else if (self->at->yes) {

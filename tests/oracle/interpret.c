@@ -38,7 +38,7 @@ static bool run_file(const char *path, bool (*what)(const struct source *source)
         perror(path);
         exit(2);
     }
-    text = read_all(file);
+    text = read_all(file, path);
     if (file != stdin)
         fclose(file);
     (void)for_each(path, text, check_source);

@@ -16,7 +16,7 @@ import warnings
 import det
 import vloop
 
-STEPS, CALLS, CANCELS = 2000, 200, 2000
+STEPS, CALLS, CANCELS, MEMBERS, DEEPEST = 2000, 200, 2000, 32, 100
 UNIT = 64
 BREAK, CONTINUE, RETURN = range(3)
 OUT_OF_STEPS = (RETURN, 0)
@@ -54,14 +54,35 @@ def ordered_sets():
 
 def limited_cancels():
     """Gathers that wait for tasks that wait for gathers ...: where branches meet again, cancel() goes through them once
-    for each way there, and the ways double with each level. Programs in which there are too many are given up."""
+    for each way there, and the ways double with each level. Programs in which there are too many are given up.
+
+    A cancelled gather takes the message of its last child, which may be one from any time before if that child was not
+    cancelled: here only one that the gather's own cancel() has left there."""
     plain = asyncio.tasks._GatheringFuture.cancel
 
     def cancel(self, msg=None):
-        loop = self.get_loop()
+        loop, last = self.get_loop(), self._children[-1]
         loop.cancels += 1
-        return loop.cancels < CANCELS and plain(self, msg)
+        taken = loop.cancels < CANCELS and plain(self, msg)
+        if not last.done() and getattr(last, '_must_cancel', False):
+            self.left = msg
+        return taken
+
+    def set_exception(self, error):
+        last = self._children[-1]
+        failed = any(child.cancelled() or child._exception for child in self._children if child.done())
+        if self._cancel_requested and not last.cancelled() and (self.return_exceptions or not failed):
+            error = asyncio.CancelledError(*[self.left] * (self.left is not None))
+        asyncio.Future.set_exception(self, error)
     asyncio.tasks._GatheringFuture.cancel = cancel
+    asyncio.tasks._GatheringFuture.set_exception = set_exception
+    asyncio.tasks._GatheringFuture.left = None
+
+
+def gather(things, return_exceptions):
+    future = asyncio.gather(*things, return_exceptions=return_exceptions)
+    future.return_exceptions = return_exceptions
+    return future
 
 
 class Loop(vloop.VirtualLoop):
@@ -135,6 +156,20 @@ def number_of(value):
     return len(value) if isinstance(value, list) else value
 
 
+class Setting:
+    """`with VAR V`: the token of a ContextVar is a context manager of itself, not an asynchronous one."""
+
+    def __init__(self, var, value):
+        self.var = var
+        self.value = value
+
+    async def __aenter__(self):
+        self.token = self.var.set(self.value).__enter__()
+
+    async def __aexit__(self, *error):
+        return self.token.__exit__(*error)
+
+
 class Call:
     """A coroutine function or a callback while it runs."""
     __slots__ = ('arg', 'last', 'items', 'caught')
@@ -171,8 +206,9 @@ class Awaitable:
 # ---- The compiler ----
 
 class Program:
-    def __init__(self, name, lines):
+    def __init__(self, name, lines, line=0):
         self.name = name
+        self.line = line  # where it begins
         self.kinds = {}
         self.objects = {}
         self.functions = {}
@@ -183,18 +219,18 @@ class Program:
         self.futures = []  # (name, Future), as made
         self.eager = False
         self.dead = False
+        self.listening = []  # pairs of a Future and a task: see stop_listening
         self.loop = Loop()
         self.loop.set_exception_handler(self.exception_handler)
         self.done_callbacks = {}
         self.lines = lines
         self.position = 0
         self.in_callback = False
-        self.in_except = self.in_loop = self.in_as_completed = 0
+        self.in_except = self.in_loop = self.in_as_completed = self.depth = 0
         self.parse()
 
     def error(self, message):
-        line = self.lines[self.position - 1][0] if self.lines else 0
-        raise InvalidProgram(f'{self.name}, line {line}: {message}')
+        raise InvalidProgram(f'{self.lines[self.position - 1][0] if self.position else self.line}: {message}')
 
     def check(self, condition, message):
         if not condition:
@@ -205,8 +241,9 @@ class Program:
         while self.position < len(self.lines):
             number, words = self.lines[self.position]
             self.position += 1
+            self.check(len(words) > 1, f'no declaration: {words[0]}')
             if words[0] in ('def', 'callback'):
-                self.check(len(words) == 2, 'one name')
+                self.check(len(words) == 2, 'too many words')
                 self.declare(words[1], words[0])
                 bodies.append((words[1], self.position))
                 self.skip_block()
@@ -214,7 +251,7 @@ class Program:
                 self.declaration(words[0], words[1:])
             else:
                 self.error(f'no declaration: {words[0]}')
-        self.check(self.kinds.get('main') == 'def', 'no main')
+        self.check(self.kinds.get('main') == 'def', 'main does not belong here')
         for name, start in bodies:
             self.position = start
             self.in_callback = self.kinds[name] == 'callback'
@@ -234,8 +271,9 @@ class Program:
                 depth -= 1
 
     def declare(self, name, kind):
-        self.check(re.fullmatch('[A-Za-z][A-Za-z0-9_]*', name), f'no name: {name}')
-        self.check(name not in self.kinds and name not in ('self', 'item', 'arg', 'none'), f'{name}: declared twice')
+        self.check(re.fullmatch('[A-Za-z][A-Za-z0-9_]*', name) and name not in ('self', 'item', 'arg', 'none'),
+                   f'{name} cannot be a name')
+        self.check(name not in self.kinds, f'{name}: declared twice')
         self.kinds[name] = kind
 
     def declaration(self, kind, words):
@@ -249,19 +287,23 @@ class Program:
         if kind == 'future':
             return self.new_future(name)
         if kind == 'condition':
-            self.check(not words or self.kinds.get(words[0]) == 'lock', 'a lock declared before')
+            self.check(len(words) < 2, 'too many words')
+            self.check(not words or self.kinds.get(words[0]) == 'lock', f'{"".join(words)} does not belong here')
             return asyncio.Condition(*(self.objects[word] for word in words))
         simple = {'lock': asyncio.Lock, 'event': asyncio.Event, 'group': asyncio.TaskGroup,
                   'timeout': lambda: asyncio.timeout_at(None)}
         if kind in simple:
             return simple[kind]()
-        numbers = [int(word) for word in words]
-        self.check(len(numbers) <= 1, 'one number')
-        self.check(numbers or kind not in ('semaphore', 'bounded', 'barrier', 'var'), 'a number')
+        self.check(len(words) <= 1, 'too many words')
+        numbers = [self.literal(word) for word in words]
+        self.check(None not in numbers, f'{"".join(words)} is no number')
+        self.check(numbers or kind not in ('semaphore', 'bounded', 'barrier'), 'a number is missing')
+        least = 1 if kind == 'barrier' else 0 if kind in (*QUEUES, 'semaphore', 'bounded') else None
+        self.check(least is None or all(number >= least for number in numbers), f'{"".join(words)} is too small')
         if kind == 'number':
             return numbers[0] if numbers else 0
         if kind == 'var':
-            return contextvars.ContextVar(name, default=numbers[0])
+            return contextvars.ContextVar(name, default=numbers[0]) if numbers else contextvars.ContextVar(name)
         counted = {'semaphore': asyncio.Semaphore, 'bounded': asyncio.BoundedSemaphore, 'barrier': asyncio.Barrier,
                    'queue': asyncio.Queue, 'lifo': asyncio.LifoQueue, 'priority': asyncio.PriorityQueue}
         return counted[kind](*numbers) if kind in counted else None
@@ -274,12 +316,19 @@ class Program:
     # Operands: each gives a closure
 
     def kind(self, name, *kinds):
-        self.check(self.kinds.get(name) in kinds, f'{name} is no {" or ".join(kinds)}')
+        self.check(self.kinds.get(name) in kinds, f'{name} does not belong here')
         return name
 
+    def literal(self, word):
+        """The number that it is, or None."""
+        if not re.fullmatch('-?[0-9]+', word):
+            return None
+        self.check(len(word.lstrip('-')) <= 10 and abs(int(word)) < 1 << 31, f'{word} has more than 32 bits')
+        return int(word)
+
     def value(self, word):
-        if re.fullmatch('-?[0-9]+', word):
-            number = int(word)
+        number = self.literal(word)
+        if number is not None:
             return lambda call: number
         if word == 'arg':
             return lambda call: call.arg
@@ -328,7 +377,7 @@ class Program:
         return Awaitable(x, x, x, number=True)
 
     def members(self, words):
-        self.check(0 < len(words) <= 8, 'one to eight words')
+        self.check(len(words) <= MEMBERS, f'at most {MEMBERS} words')
         return [self.member(word) for word in words]
 
     def awaitable(self, word):
@@ -338,7 +387,12 @@ class Program:
         objects = self.objects
         if name == 'shield':
             inner = self.member(':'.join(rest))
-            return Awaitable(lambda call: asyncio.shield(inner.make(call)), None, inner.needs, inner.calls, True)
+
+            def shield(call):
+                shielded = asyncio.ensure_future(inner.make(call), loop=self.loop)
+                self.listening.append((shielded, asyncio.current_task(self.loop)))
+                return asyncio.shield(shielded)
+            return Awaitable(shield, None, inner.needs, inner.calls, True)
         if name == 'sleep':
             self.check(len(rest) <= 2, 'sleep:V or sleep:V:R')
             delay, *result = map(self.value, rest)
@@ -371,7 +425,7 @@ class Program:
         if name in ('reset', 'abort'):
             self.kind(target, 'barrier')
             return self.method(target, name, rest)
-        self.error(f'nothing to await: {word}')
+        self.error(f'nothing to await: {name}')
 
     def method(self, target, name, rest, number=False):
         self.check(not rest, 'too many parts')
@@ -393,23 +447,37 @@ class Program:
             self.check(self.position < len(self.lines), 'end is missing')
             words = self.lines[self.position][1]
             self.position += 1
-            if words[0] == 'end' or words[0] in also:
+            if words[0] in ('end', 'else', 'except', 'finally'):
+                self.check(words[0] == 'end' or words[0] in also, f'{words[0]} does not belong here')
+                self.check(len(words) == 1 or words[0] == 'except', f'too many words: {" ".join(words[:2])}')
                 return body, words
             body.append(self.statement(words))
 
     def statement(self, words):
         """(whether it may await, closure)"""
         text = ' '.join(words)
-        compiler = getattr(self, 'do_' + words[0], None)
-        if compiler is not None:
-            return False, compiler(text, *words[1:])
-        compiler = getattr(self, 'block_' + words[0], None)
-        if compiler is not None:
-            return compiler(text, *words[1:])
-        compiler = getattr(self, 'wait_' + words[0], None)
+        kind, compiler = next(((kind, getattr(self, kind + words[0])) for kind in ('do_', 'block_', 'wait_')
+                               if hasattr(self, kind + words[0])), ('', None))
         self.check(compiler is not None, f'no statement: {words[0]}')
-        self.check(not self.in_callback, f'{words[0]} in a callback')
-        return True, compiler(text, *words[1:])
+        signature = inspect.signature(compiler)
+        try:
+            signature.bind_partial(text, *words[1:])
+        except TypeError:
+            self.error(f'too many words: {text}')
+        try:
+            signature.bind(text, *words[1:])
+        except TypeError:
+            self.error('a word is missing')
+        if kind == 'do_':
+            return False, compiler(text, *words[1:])
+        if kind == 'wait_':
+            self.check(not self.in_callback, f'{words[0]} in a callback')
+            return True, compiler(text, *words[1:])
+        self.check(self.depth < DEEPEST, f'more than {DEEPEST} blocks in each other')
+        self.depth += 1
+        block = compiler(text, *words[1:])
+        self.depth -= 1
+        return block
 
     def simple(self, text, action, slot=None, calls=0):
         """A statement that prints what `action` gives or raises; its `slot` must not be empty."""
@@ -445,14 +513,15 @@ class Program:
         value = self.value(value)
 
         def action(call):
-            self.objects[name] += value(call)
+            self.objects[name] = (self.objects[name] + value(call) + (1 << 31)) % (1 << 32) - (1 << 31)
             return self.objects[name]
         return self.simple(text, action)
 
     def do_raise(self, text, name, *message):
         self.check(not self.in_callback, 'raise in a callback')
         self.check(name in ERRORS, f'{name} is no error')
-        self.check(len(message) <= (name == 'CancelledError'), 'a message')
+        self.check(not message or name == 'CancelledError', 'only CancelledError has a message')
+        self.check(len(message) <= 1, f'too many words: {text}')
 
         def run(call):
             self.log(text)
@@ -493,12 +562,12 @@ class Program:
         if target != '-':
             self.kind(target, 'task')
         make = self.function(function)
-        self.check(make is not None, 'a coroutine function')
+        self.check(make is not None, f'{function} is no coroutine function')
         given = {}
         keys = ['name', 'eager', 'group', 'context']
         for option in options:
             key, _, word = option.partition('=')
-            self.check(key in keys and word, f'{option}?')
+            self.check(key in keys and word, f'too many words: {text}')
             del keys[:keys.index(key) + 1]
             given[key] = word
         self.check(given.get('eager', 'yes') in ('yes', 'no'), 'eager=yes or eager=no')
@@ -537,16 +606,18 @@ class Program:
             elif not self.take_calls(sum(member.calls for member in members)):
                 self.log(text + ' limit')
             else:
-                future = asyncio.gather(*[member.make(call) for member in members],
-                                        return_exceptions=how == 'gather_all')
+                future = gather([member.make(call) for member in members], how == 'gather_all')
+                for child in getattr(future, '_children', ()):  # not the task: it does not wait
+                    asyncio.future_discard_from_awaited_by(child, asyncio.current_task(self.loop))
+                    asyncio.future_add_to_awaited_by(child, future)
                 self.objects[name] = self.new_future(name, future)
                 self.log(text + ' = ok')
         return run
 
     def do_cancel(self, text, name, *message):
-        self.check(len(message) <= 1, 'one word')
+        self.check(len(message) <= 1, f'too many words: {text}')
         if self.kinds.get(name) == 'handle':
-            self.check(not message, 'no message')
+            self.check(not message, 'a handle is cancelled without a message')
             slot = self.slot(name, 'handle')
             return self.simple(text, lambda call: slot(call).cancel(), slot)
         x = self.x(name)
@@ -560,8 +631,10 @@ class Program:
         task = self.slot(name, 'task')
         return self.simple(text, lambda call: task(call).cancelling(), task)
 
-    def do_name(self, text, name, new):
+    def do_name(self, text, name, new=None):
         task = self.slot(name, 'task')
+        if new is None:
+            return self.simple(text, lambda call: self.name_of(task(call)), task)
         return self.simple(text, lambda call: task(call).set_name(new), task)
 
     def do_forget(self, text, name):
@@ -646,6 +719,11 @@ class Program:
             return self.loop.call_soon(*what, **keywords)
         return self.arm(text, target, callback, options, arm)
 
+    def do_threadsafe(self, text, target, callback, *options):
+        def arm(call, *what, **keywords):
+            return self.loop.call_soon_threadsafe(*what, **keywords)
+        return self.arm(text, target, callback, options, arm)
+
     def do_call_later(self, text, target, delay, callback, *options):
         delay = self.value(delay)
 
@@ -659,6 +737,58 @@ class Program:
         def arm(call, *what, **keywords):
             return self.loop.call_at(when(call), *what, **keywords)
         return self.arm(text, target, callback, options, arm)
+
+    def do_when(self, text, name):
+        slot = self.slot(name, 'handle')
+
+        def action(call):
+            handle = slot(call)
+            return round(handle.when() * UNIT) if isinstance(handle, asyncio.TimerHandle) else 'none'
+        return self.simple(text, action, slot)
+
+    def do_time(self, text):
+        def action(call):
+            call.last = round(self.loop.time() * UNIT)
+            return call.last
+        return self.simple(text, action)
+
+    def do_report(self, text, message, *error):
+        self.check(all(name in ERRORS for name in error), f'{"".join(error)} is no error')
+        self.check(len(error) <= 1, f'too many words: {text}')
+
+        def action(call):
+            context = {'message': message}
+            for name in error:
+                context['exception'] = ERRORS[name]()
+            self.loop.call_exception_handler(context)
+        return self.simple(text, action)
+
+    def do_graph(self, text, name):
+        """The tasks that wait for it, or for what waits for it."""
+        x = self.x(name)
+
+        def action(call):
+            waiting = {}
+            left = [x(call)]
+            while left:
+                awaited = left.pop()
+                for waiter in () if awaited.done() else awaited._asyncio_awaited_by or ():
+                    if waiter not in waiting and not waiter.done():
+                        waiting[waiter] = None
+                        left.append(waiter)
+            waiting.pop(x(call), None)
+            tasks = sorted((task for task in waiting if isinstance(task, asyncio.Task)),
+                           key=lambda task: self.loop.serial[task.get_coro()])
+            return ' '.join(map(self.name_of, tasks)) or 'None'
+        return self.simple(text, action, x)
+
+    def stop_listening(self):
+        """CPython's call graph goes on to show who shielded a task, gathered it or waited for it, until that is done."""
+        task = asyncio.current_task(self.loop)
+        for x, waiter in self.listening:
+            if waiter is task:
+                asyncio.future_discard_from_awaited_by(x, task)
+        self.listening = [(x, waiter) for x, waiter in self.listening if waiter is not task]
 
     def do_stop(self, text):
         return self.simple(text, lambda call: self.loop.stop())
@@ -702,7 +832,7 @@ class Program:
         return self.on_object(text, name, QUEUES, 'task_done')
 
     def do_shutdown(self, text, name, *immediate):
-        self.check(immediate in ((), ('immediate',)), 'immediate or nothing')
+        self.check(immediate in ((), ('immediate',)), f'too many words: {text}')
         return self.on_object(text, name, QUEUES, 'shutdown', lambda call: bool(immediate))
 
     def do_setvar(self, text, name, value, *token):
@@ -716,11 +846,13 @@ class Program:
                 self.objects[word] = got
         return self.simple(text, action)
 
-    def do_getvar(self, text, name):
+    def do_getvar(self, text, name, *default):
         self.kind(name, 'var')
+        self.check(len(default) <= 1, 'one default')
+        default = [self.value(word) for word in default]
 
         def action(call):
-            call.last = self.objects[name].get()
+            call.last = self.objects[name].get(*[value(call) for value in default])
             return call.last
         return self.simple(text, action)
 
@@ -729,23 +861,59 @@ class Program:
         slot = self.slot(token, 'token')
         return self.simple(text, lambda call: self.objects[name].reset(slot(call)), slot)
 
-    def new_context(self, text, name, make):
+    def new_context(self, text, name, make, slot=None):
         self.kind(name, 'context')
 
         def action(call):
-            self.objects[name] = make()
-        return self.simple(text, action)
+            self.objects[name] = make(call)
+        return self.simple(text, action, slot)
 
-    def do_copy_context(self, text, name):
-        return self.new_context(text, name, contextvars.copy_context)
+    def do_copy_context(self, text, name, *source):
+        self.check(len(source) <= 1, 'one context')
+        if source:
+            slot = self.slot(source[0], 'context')
+            return self.new_context(text, name, lambda call: slot(call).copy(), slot)
+        return self.new_context(text, name, lambda call: contextvars.copy_context())
 
     def do_new_context(self, text, name):
-        return self.new_context(text, name, contextvars.Context)
+        return self.new_context(text, name, lambda call: contextvars.Context())
+
+    def do_context_of(self, text, task, name):
+        slot = self.slot(task, 'task')
+
+        def undone(call):
+            return None if slot(call) is None or slot(call).done() else slot(call)
+        return self.new_context(text, name, lambda call: slot(call).get_context(), undone)
+
+    def do_lookup(self, text, name, var):
+        slot = self.slot(name, 'context')
+        self.kind(var, 'var')
+        return self.simple(text, lambda call: str(slot(call).get(self.objects[var])), slot)
+
+    def do_length(self, text, name):
+        slot = self.slot(name, 'context')
+        return self.simple(text, lambda call: len(slot(call)), slot)
 
     def do_run(self, text, name, callback):
         slot = self.slot(name, 'context')
         self.kind(callback, 'callback')
         return self.simple(text, lambda call: slot(call).run(self.run_callback, callback), slot)
+
+    def do_parties(self, text, name):
+        self.kind(name, 'barrier')
+        return self.simple(text, lambda call: self.objects[name].parties)
+
+    def do_maxsize(self, text, name):
+        self.kind(name, *QUEUES)
+        return self.simple(text, lambda call: self.objects[name].maxsize)
+
+    def do_parts(self, text, name):
+        self.kind(name, 'group')
+        return self.simple(text, lambda call: '[' + ','.join(map(error_text, self.parts(name))) + ']')
+
+    def parts(self, name):
+        """The errors in the ExceptionGroup with which this group's block was left."""
+        return getattr(self.objects[name], 'parts', ())
 
     def do_state(self, text, name):
         kind = self.kinds.get(name, 'task' if name == 'self' else 'future')
@@ -769,7 +937,7 @@ class Program:
                 when = thing.when()
                 return f'{"none" if when is None else round(when * UNIT)} {thing.expired()}'
             return self.objects[name]
-        self.check(kind not in ('group', 'var', 'token', 'context', 'def', 'callback'), f'no state: {name}')
+        self.check(kind not in ('group', 'var', 'token', 'context', 'def', 'callback'), f'{name} does not belong here')
         return self.simple(text, action, slot)
 
     # Statements that await
@@ -791,6 +959,7 @@ class Program:
                     self.log(f'{text} ! {error_text(error)}')
                 raise
             finally:
+                self.stop_listening()
                 if note is not None:
                     del self.waiting[task]
             if number:
@@ -864,8 +1033,9 @@ class Program:
             return Waiting([member.x(call) for member in members if member.x], functions and self.eager)
 
         async def awaited(call, note):
-            note.gather = asyncio.gather(*[member.make(call) for member in members],
-                                         return_exceptions=return_exceptions)
+            note.gather = gather([member.make(call) for member in members], return_exceptions)
+            self.listening += [(child, asyncio.current_task(self.loop))
+                               for child in getattr(note.gather, '_children', ())]
             return await note.gather
         return self.guarded(text, members, True, self.outcome(text, waiting, awaited, True))
 
@@ -878,7 +1048,7 @@ class Program:
     def limit(self, words):
         """[timeout V]: gives the closure or None, and the other words."""
         if words and words[0] == 'timeout':
-            self.check(len(words) > 1, 'timeout V')
+            self.check(len(words) > 1, 'a word is missing')
             return self.value(words[1]), words[2:]
         return None, words
 
@@ -888,10 +1058,11 @@ class Program:
                        'exception': asyncio.FIRST_EXCEPTION}[mode]
         limit, words = self.limit(words)
         members = self.members(words)
-        self.check(not any(member.calls for member in members), 'no coroutines')
+        self.check(not any(member.calls for member in members), 'wait takes no coroutines')
 
         async def run(call):
             xs = [member.make(call) for member in members]
+            self.listening += [(x, asyncio.current_task(self.loop)) for x in xs]
             try:
                 done, pending = await asyncio.wait(xs, timeout=None if limit is None else limit(call) / UNIT,
                                                    return_when=return_when)
@@ -899,6 +1070,8 @@ class Program:
                 if not self.dead:
                     self.log(f'{text} ! {error_text(error)}')
                 raise
+            finally:
+                self.stop_listening()
             self.log(f'{text} = ' + ' '.join('1' if x in done else '0' for x in xs))
         return self.guarded(text, members, False, run)
 
@@ -959,20 +1132,26 @@ class Program:
         if words and words[0] == 'not':
             condition = self.condition(words[1:])
             return lambda call: not condition(call)
+        if words and words[0] == 'has':
+            self.check(len(words) == 3, 'a word is missing' if len(words) < 3 else 'too many words')
+            self.check(words[2] in CATCHABLE, f'{words[2]} is no error')
+            name, error = self.kind(words[1], 'group'), CATCHABLE[words[2]]
+            return lambda call: any(isinstance(part, error) for part in self.parts(name))
         if len(words) == 3:
             left, right = self.value(words[0]), self.value(words[2])
             if words[1] == '==':
                 return lambda call: left(call) == right(call)
             self.check(words[1] == '<', '== or <')
             return lambda call: left(call) < right(call)
-        self.check(len(words) == 2, 'no condition')
         tests = {'done': ('done', 'task', 'future'), 'cancelled': ('cancelled', 'task', 'future', 'handle'),
                  'locked': ('locked', 'lock', 'semaphore', 'bounded', 'condition'), 'is_set': ('is_set', 'event'),
                  'empty': ('empty', *QUEUES), 'full': ('full', *QUEUES), 'expired': ('expired', 'timeout')}
+        self.check(words, 'a word is missing')
+        self.check(words[0] in tests or words[0] == 'broken', f'no condition: {words[0]}')
+        self.check(len(words) == 2, 'a word is missing' if len(words) < 2 else 'too many words')
         if words[0] == 'broken':
             name = self.kind(words[1], 'barrier')
             return lambda call: self.objects[name].broken
-        self.check(words[0] in tests, f'no condition: {words[0]}')
         method, *kinds = tests[words[0]]
         slot = self.slot(words[1], *kinds)
 
@@ -987,7 +1166,9 @@ class Program:
         self.check(end[0] != 'end', 'except or finally')
         clauses, final = [], None
         while end[0] == 'except':
-            self.check(len(end) > 1 and all(name in CATCHABLE for name in end[1:]), 'errors')
+            self.check(len(end) > 1, 'except CLASS...')
+            for name in end[1:]:
+                self.check(name in CATCHABLE, f'{name} is no error')
             line, classes = ' '.join(end), tuple(CATCHABLE[name] for name in end[1:])
             handler, end = self.inside('except', 'finally', in_except=1)
             clauses.append((line, classes, handler))
@@ -1027,13 +1208,18 @@ class Program:
     def block_with(self, text, name, *words):
         self.check(not self.in_callback, 'with in a callback')
         kind = self.kinds.get(name)
-        self.kind(name, 'lock', 'semaphore', 'bounded', 'condition', 'barrier', 'group', 'timeout')
-        if kind == 'timeout':
+        self.kind(name, 'lock', 'semaphore', 'bounded', 'condition', 'barrier', 'group', 'timeout', 'var')
+        if kind == 'var':
+            self.check(words, 'a word is missing')
+            value, words = self.value(words[0]), words[1:]
+            make = lambda call: Setting(self.objects[name], value(call))
+        elif kind == 'timeout':
             if words and words[0] == 'at':
+                self.check(len(words) > 1, 'a word is missing')
                 when, words = self.when(words[1]), words[2:]
                 make = lambda call: asyncio.timeout_at(when(call))
             else:
-                self.check(words, 'a delay')
+                self.check(words, 'a word is missing')
                 if words[0] == 'none':
                     make = lambda call: asyncio.timeout(None)
                 else:
@@ -1044,16 +1230,20 @@ class Program:
             make = lambda call: asyncio.TaskGroup()
         else:
             make = lambda call: self.objects[name]
-        self.check(not words, 'too many words')
+        self.check(not words, f'too many words: {text}')
         body, _ = self.block()
 
         async def run(call):
-            self.objects[name] = manager = make(call)
+            manager = make(call)
+            if kind in ('group', 'timeout'):
+                self.objects[name] = manager
             try:
                 async with manager:
                     self.log(text + ' = entered')
                     signal = await self.run_body(body, call)
             except BaseException as error:
+                if kind == 'group' and isinstance(error, BaseExceptionGroup):
+                    manager.parts = error.exceptions
                 if not self.dead:
                     self.log(f'{text} ! {error_text(error, kind == "group")}')
                 raise
@@ -1163,8 +1353,8 @@ class Program:
         message = context['message']
         if message.endswith('exception in shielded future'):
             message = 'exception in shielded future'
-        error = context.get('exception')
-        self.out.append(f'{loop.tick} {round(loop.now * UNIT)} - ! {message} {error_text(error)}')
+        error = [error_text(context['exception'])] if 'exception' in context else []
+        self.out.append(' '.join([f'{loop.tick} {round(loop.now * UNIT)} - !', message, *error]))
 
     def run(self):
         loop = self.loop
@@ -1227,19 +1417,31 @@ def programs(text):
     """(name, lines) of each program, a line being its number and words."""
     name, lines = None, []
     for number, line in enumerate(text.split('\n'), 1):
-        words = line.partition('#')[0].split()
+        words = re.findall('[^ \\t\\r\\f\\v]+', line.partition('#')[0])
         if not words:
             continue
-        if words[0] == 'program':
+        if words[0] == 'program' or name is None:
+            if words[0] != 'program' or len(words) != 2:
+                raise InvalidProgram(f'{number}: program NAME')
             if name is not None:
                 yield name, lines
             name, lines = words[1], []
-        elif name is None:
-            raise InvalidProgram(f'line {number}: no program yet')
         else:
             lines.append((number, words))
     if name is not None:
         yield name, lines
+
+
+def complaint(text):
+    """What is wrong with a text of programs, after the number of its line; or None."""
+    if '\0' in text:
+        return f'{text[:text.index(chr(0))].count(chr(10)) + 1}: no text'
+    try:
+        for name, lines in programs(text):
+            Program(name, lines).close()
+    except InvalidProgram as error:
+        return str(error)
+    return None
 
 
 traced = itertools.count()

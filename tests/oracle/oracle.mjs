@@ -44,9 +44,20 @@ def shrink(text, fails):
         return fails(text)
     return generate.shrink(text, valid_and_fails)
 
-{'traces': interpret.traces, 'cancelled': interpret.cancelled_traces, 'sweeps': interpret.sweeps, 'generate': generate.generate, 'shrink': shrink, 'coverage': interpret.coverage,
+{'traces': interpret.traces, 'complaint': interpret.complaint, 'cancelled': interpret.cancelled_traces, 'sweeps': interpret.sweeps, 'generate': generate.generate, 'shrink': shrink, 'coverage': interpret.coverage,
  'cover': interpret.cover}
 `).toJs({ dict_converter: Object.fromEntries });
+}
+
+class InvalidPrograms extends Error {}
+
+// The text of a file of programs.
+function readPrograms(python, file) {
+    const text = readFileSync(file, "utf8");
+    const complaint = python.complaint(text);
+    if (complaint !== undefined)
+        throw new InvalidPrograms(`${file}:${complaint}`);
+    return text;
 }
 
 // Into one string for each program, from its line `program` on.
@@ -153,25 +164,27 @@ async function compare({ interpreter, end, first, step, until }) {
 
 const modes = {
     async trace({ files: [file] }) {
-        process.stdout.write((await loadPython()).traces(readFileSync(file, "utf8")));
+        const python = await loadPython();
+        process.stdout.write(python.traces(readPrograms(python, file)));
     },
     async record({ files }) {
         const python = await loadPython();
         for (const file of files) {
-            const text = readFileSync(file, "utf8"), name = file.replace(/\.prog$/, "");
+            const text = readPrograms(python, file), name = file.replace(/\.prog$/, "");
             writeFileSync(name + ".trace", python.traces(text));
             writeFileSync(name + ".sweep", python.sweeps(text));
         }
     },
     async cancel({ files: [file, tick, number] }) {
-        process.stdout.write((await loadPython()).cancelled(readFileSync(file, "utf8"), +tick, +number));
+        const python = await loadPython();
+        process.stdout.write(python.cancelled(readPrograms(python, file), +tick, +number));
     },
     async sweep({ files: [interpreter, ...files] }) {
         const python = await loadPython();
         mkdirSync("differences", { recursive: true });
         let differences = 0;
         for (const file of files)
-            for (const program of split(readFileSync(file, "utf8")).filter((text) => text.startsWith("program ")))
+            for (const program of split(readPrograms(python, file)).filter((text) => text.startsWith("program ")))
                 differences += compareSweep(python, interpreter, program);
         console.log(`${differences} differences`);
         process.exitCode = differences > 0 ? 1 : 0;
@@ -225,7 +238,18 @@ if (isMainThread) {
     if (mode === "compare")
         compareAll(words[0], +words[1], +words[2], +words[3] || 1, +words[4] || 1e9);
     else
-        start({ mode, files: words }).on("error", (error) => { throw error; });
+        start({ mode, files: words })
+            .on("message", (complaint) => {
+                console.error(complaint);
+                process.exitCode = 2;
+            })
+            .on("error", (error) => { throw error; });
 } else {
-    await modes[workerData.mode](workerData);
+    try {
+        await modes[workerData.mode](workerData);
+    } catch (error) {
+        if (!(error instanceof InvalidPrograms))
+            throw error;
+        parentPort.postMessage(error.message);
+    }
 }

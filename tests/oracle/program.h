@@ -64,8 +64,11 @@ static const char *const kind_texts[] = {KINDS(KIND_TEXT)};
 #define MANY (BIT(TASK) | BIT(FUTURE) | BIT(HANDLE) | BIT(GROUP) | BIT(TIMEOUT) | BIT(CONTEXT) | BIT(TOKEN) |          \
               BIT(LOCK) | BIT(EVENT)) /* declared several at once */
 
+enum { MEMBERS = 32, DEEPEST = 100 }; /* how many words, and how many blocks in each other */
+
 struct statement;
-struct future; /* these two: see world.h */
+struct future; /* these: see world.h */
+struct group;
 struct armed;
 
 struct name {
@@ -73,13 +76,14 @@ struct name {
     const char *text;
     enum kind kind;
     int number; /* of a number; what a semaphore, barrier, queue or var is declared with */
+    bool given; /* that */
     struct name *lock;
     struct statement *body;
     union {
         asyncio_task *task;
         struct future *future;
         struct armed *handle;
-        asyncio_taskgroup *group;
+        struct group *group;
         asyncio_timeout *timeout;
         asyncio_lock lock;
         asyncio_event event;
@@ -136,8 +140,9 @@ struct awaitable {
 
 struct condition {
     bool negated;
-    enum { IS_DONE, IS_CANCELLED, IS_LOCKED, IS_SET, IS_EMPTY, IS_FULL, IS_BROKEN, IS_EXPIRED, IS_EQUAL, IS_LESS } test;
+    enum { IS_DONE, IS_CANCELLED, IS_LOCKED, IS_SET, IS_EMPTY, IS_FULL, IS_BROKEN, IS_EXPIRED, HAS, IS_EQUAL, IS_LESS } test;
     struct slot x;
+    const char *class_name; /* of HAS */
     struct value left, right;
 };
 
@@ -157,18 +162,20 @@ struct clause {
     X(DO_LOG, "log", "*") X(DO_SET, "set", "nv") X(DO_ADD, "add", "nv") X(DO_RAISE, "raise", "em")                     \
     X(DO_RERAISE, "reraise", "") X(DO_RETURN, "return", "V") X(DO_BREAK, "break", "") X(DO_CONTINUE, "continue", "")   \
     X(DO_SPAWN, "spawn", "P") X(DO_MAKE, "make", "M") X(DO_CANCEL, "cancel", "cm") X(DO_UNCANCEL, "uncancel", "t")     \
-    X(DO_CANCELLING, "cancelling", "t") X(DO_NAME, "name", "tw") X(DO_FORGET, "forget", "f")                           \
+    X(DO_CANCELLING, "cancelling", "t") X(DO_NAME, "name", "tm") X(DO_FORGET, "forget", "f")                           \
     X(DO_RESULT, "result", "x") X(DO_EXCEPTION, "exception", "x") X(DO_SET_RESULT, "set_result", "xv")                 \
     X(DO_SET_EXCEPTION, "set_exception", "xe") X(DO_ADD_CALLBACK, "add_callback", "xkK")                               \
     X(DO_REMOVE_CALLBACK, "remove_callback", "xk") X(DO_CURRENT, "current", "") X(DO_ALL_TASKS, "all_tasks", "")       \
     X(DO_FACTORY, "factory", "z") X(DO_CALL_SOON, "call_soon", "HkK") X(DO_CALL_LATER, "call_later", "HvkK")           \
-    X(DO_CALL_AT, "call_at", "HdkK") X(DO_STOP, "stop", "") X(DO_RELEASE, "release", "l")                              \
+    X(DO_CALL_AT, "call_at", "HdkK") X(DO_THREADSAFE, "threadsafe", "Hk") X(DO_WHEN, "when", "h") X(DO_TIME, "time", "") \
+    X(DO_REPORT, "report", "wZ") X(DO_GRAPH, "graph", "x") X(DO_STOP, "stop", "") X(DO_RELEASE, "release", "l")        \
     X(DO_SET_EVENT, "set_event", "E") X(DO_CLEAR, "clear", "E") X(DO_NOTIFY, "notify", "Cv")                           \
     X(DO_NOTIFY_ALL, "notify_all", "C") X(DO_RESCHEDULE, "reschedule", "oD") X(DO_PUT_NOWAIT, "put_nowait", "qv")      \
     X(DO_GET_NOWAIT, "get_nowait", "q") X(DO_TASK_DONE, "task_done", "q") X(DO_SHUTDOWN, "shutdown", "qi")             \
-    X(DO_SETVAR, "setvar", "rvS") X(DO_GETVAR, "getvar", "r") X(DO_RESETVAR, "resetvar", "rs")                         \
-    X(DO_COPY_CONTEXT, "copy_context", "g") X(DO_NEW_CONTEXT, "new_context", "g") X(DO_RUN, "run", "Gk")               \
-    X(DO_STATE, "state", "b")
+    X(DO_SETVAR, "setvar", "rvS") X(DO_GETVAR, "getvar", "rU") X(DO_RESETVAR, "resetvar", "rs")                        \
+    X(DO_COPY_CONTEXT, "copy_context", "gF") X(DO_NEW_CONTEXT, "new_context", "g") X(DO_RUN, "run", "Gk")               \
+    X(DO_CONTEXT_OF, "context_of", "tg") X(DO_LOOKUP, "lookup", "Gr") X(DO_LENGTH, "length", "G")                      \
+    X(DO_PARTIES, "parties", "B") X(DO_MAXSIZE, "maxsize", "q") X(DO_PARTS, "parts", "j") X(DO_STATE, "state", "b")
 #define VERB_ENUM(name, text, operands) name,
 #define VERB_ROW(name, text, operands) {text, operands},
 enum verb { VERBS(VERB_ENUM) VERB_COUNT };
@@ -189,7 +196,8 @@ struct statement {
     int err;
     int eager;
     struct name *group;
-    bool limited;           /* `timeout V`, the V in `value` */
+    bool limited;           /* `timeout V`, or a default: the V in `value` */
+    bool is_gather;         /* of make */
     bool return_exceptions; /* of gather_all and make */
     bool yes;               /* immediate, eager */
     int wait_mode;
@@ -203,7 +211,7 @@ struct statement {
 
 /* ---- The text ---- */
 
-#define BLANKS " \t\r"
+#define BLANKS " \t\r\f\v"
 
 struct line {
     int number, count;
@@ -216,7 +224,7 @@ struct parser {
     int count, at, line; /* line: the number of the last one */
     struct name *names, **last_name;
     bool in_callback;
-    int in_except, in_loop;
+    int in_except, in_loop, depth;
 };
 
 /* Ends the process with status 2. */
@@ -264,17 +272,24 @@ static struct name *parse_name(const struct parser *parser, const char *text, un
     return name;
 }
 
-static bool parse_literal(const char *text, int *number)
+/* An optional sign and digits, of 32 bits. */
+static bool parse_literal(const struct parser *parser, const char *text, int *number)
 {
-    char *end;
-    *number = (int)strtol(text, &end, 10);
-    return end != text && *end == '\0';
+    const char *digits = text + (*text == '-');
+    long long value;
+    if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0')
+        return false;
+    value = strlen(digits) > 10 ? INT64_MAX : atoll(text);
+    if (value > INT32_MAX || value < -INT32_MAX)
+        parse_error(parser, "%s has more than 32 bits", text);
+    *number = (int)value;
+    return true;
 }
 
 static struct value parse_value(const struct parser *parser, const char *text)
 {
     struct value value = {LITERAL, 0, NULL};
-    if (parse_literal(text, &value.literal))
+    if (parse_literal(parser, text, &value.literal))
         return value;
     if (strcmp(text, "arg") == 0) {
         value.how = ARGUMENT;
@@ -331,6 +346,13 @@ static int parse_class(const struct parser *parser, const char *text)
             return codes[i];
     parse_error(parser, "%s is no error", text);
     return 0;
+}
+
+/* Of an except clause, or of `has`. */
+static void check_catchable(const struct parser *parser, const char *text)
+{
+    if (strcmp(text, "ExceptionGroup") != 0 && strcmp(text, "Exception") != 0 && strcmp(text, "BaseException") != 0)
+        (void)parse_class(parser, text);
 }
 
 /* Cuts the next part off a word like put:queue:3; NULL at its end. */
@@ -425,9 +447,9 @@ static void parse_awaitable(const struct parser *parser, struct awaitable *what,
 static void parse_members(const struct parser *parser, struct statement *statement, char **words, int count)
 {
     int i;
-    if (count < 1 || count > 8)
-        parse_error(parser, "one to eight words");
-    statement->words = (struct awaitable *)make_room((size_t)count * sizeof *statement->words);
+    if (count > MEMBERS)
+        parse_error(parser, "at most %d words", MEMBERS);
+    statement->words = (struct awaitable *)make_room((size_t)(count + 1) * sizeof *statement->words);
     statement->count = count;
     for (i = 0; i < count; i++)
         parse_awaitable(parser, &statement->words[i], words[i], true);
@@ -462,13 +484,16 @@ static void parse_spawn(const struct parser *parser, struct statement *statement
     const char *word = next_word(parser, words);
     if (strcmp(word, "-") != 0)
         statement->object = parse_name(parser, word, BIT(TASK));
-    parse_members(parser, statement, words->at, 1);
-    next_word(parser, words);
+    word = next_word(parser, words);
+    parse_members(parser, statement, words->at - 1, 1);
     if (statement->words[0].kind != AWAIT_CALL)
-        parse_error(parser, "a coroutine function");
+        parse_error(parser, "%s is no coroutine function", word);
     statement->word = option(words, "name=");
-    if ((word = option(words, "eager=")) != NULL)
-        statement->eager = strcmp(word, "yes") == 0 ? 1 : -1;
+    if ((word = option(words, "eager=")) != NULL) {
+        if (strcmp(word, "yes") != 0 && strcmp(word, "no") != 0)
+            parse_error(parser, "eager=yes or eager=no");
+        statement->eager = *word == 'y' ? 1 : -1;
+    }
     if ((word = option(words, "group=")) != NULL)
         statement->group = parse_name(parser, word, BIT(GROUP));
     if ((word = option(words, "context=")) != NULL)
@@ -484,6 +509,7 @@ static void parse_make(const struct parser *parser, struct statement *statement,
         statement->return_exceptions = true;
     else if (option(words, "gather") == NULL)
         parse_error(parser, "gather or gather_all");
+    statement->is_gather = true;
     parse_members(parser, statement, words->at, words->left);
     words->left = 0;
 }
@@ -502,6 +528,13 @@ static void parse_condition(const struct parser *parser, struct condition *condi
     while (option(words, "not") != NULL)
         condition->negated = !condition->negated;
     first = next_word(parser, words);
+    if (strcmp(first, "has") == 0) {
+        condition->test = HAS;
+        condition->x = parse_slot(parser, next_word(parser, words), BIT(GROUP));
+        condition->class_name = next_word(parser, words);
+        check_catchable(parser, condition->class_name);
+        return;
+    }
     if (words->left == 2) {
         condition->left = parse_value(parser, first);
         first = next_word(parser, words);
@@ -522,7 +555,10 @@ static void parse_condition(const struct parser *parser, struct condition *condi
 
 static void parse_with(const struct parser *parser, struct statement *statement, struct words *words)
 {
-    statement->object = parse_name(parser, next_word(parser, words), LOCKS | BIT(BARRIER) | BIT(GROUP) | BIT(TIMEOUT));
+    statement->object = parse_name(parser, next_word(parser, words), LOCKS | BIT(BARRIER) | BIT(GROUP) | BIT(TIMEOUT) |
+                                                                             BIT(VAR));
+    if (statement->object->kind == VAR)
+        statement->value = parse_value(parser, next_word(parser, words));
     if (statement->object->kind != TIMEOUT)
         return;
     if (option(words, "at") != NULL) {
@@ -550,7 +586,8 @@ static void parse_operand(const struct parser *parser, struct statement *stateme
         char letter;
         unsigned kinds;
     } objects[] = {{'n', BIT(NUMBER)}, {'l', LOCKS},      {'E', BIT(EVENT)}, {'C', BIT(CONDITION)},
-                   {'o', BIT(TIMEOUT)}, {'q', QUEUES},    {'r', BIT(VAR)},   {'g', BIT(CONTEXT)}};
+                   {'o', BIT(TIMEOUT)}, {'q', QUEUES},    {'r', BIT(VAR)},   {'g', BIT(CONTEXT)},
+                   {'B', BIT(BARRIER)}, {'j', BIT(GROUP)}};
     static const struct {
         char letter;
         unsigned kinds;
@@ -559,6 +596,7 @@ static void parse_operand(const struct parser *parser, struct statement *stateme
                  {'f', BIT(TASK) | BIT(HANDLE)},
                  {'c', BIT(TASK) | BIT(FUTURE) | BIT(HANDLE)},
                  {'s', BIT(TOKEN)},
+                 {'h', BIT(HANDLE)},
                  {'b', BIT(TASK) | BIT(FUTURE) | BIT(HANDLE) | LOCKS | QUEUES | BIT(EVENT) | BIT(BARRIER) |
                            BIT(TIMEOUT) | BIT(NUMBER)}};
     char *word;
@@ -573,6 +611,12 @@ static void parse_operand(const struct parser *parser, struct statement *stateme
     case 'V': /* [V] */
         if (words->left == 0)
             break;
+        statement->value = parse_value(parser, next_word(parser, words));
+        break;
+    case 'U': /* [V], its absence noted */
+        if (words->left == 0)
+            break;
+        statement->limited = true;
         statement->value = parse_value(parser, next_word(parser, words));
         break;
     case 'v':
@@ -592,11 +636,18 @@ static void parse_operand(const struct parser *parser, struct statement *stateme
         if (words->left > 0)
             statement->word = next_word(parser, words);
         break;
+    case 'Z': /* [CLASS] */
+        if (words->left > 0)
+            statement->err = parse_class(parser, next_word(parser, words));
+        break;
     case 'w':
         statement->word = next_word(parser, words);
         break;
     case 'z': /* eager|lazy */
-        statement->yes = strcmp(next_word(parser, words), "eager") == 0;
+        word = next_word(parser, words);
+        statement->yes = strcmp(word, "eager") == 0;
+        if (!statement->yes && strcmp(word, "lazy") != 0)
+            parse_error(parser, "eager or lazy");
         break;
     case 'i': /* [immediate] */
         statement->yes = option(words, "immediate") != NULL;
@@ -607,6 +658,10 @@ static void parse_operand(const struct parser *parser, struct statement *stateme
     case 'K': /* [context=C] */
         if ((word = option(words, "context=")) != NULL)
             statement->context = parse_slot(parser, word, BIT(CONTEXT));
+        break;
+    case 'F': /* [C] */
+        if (words->left > 0)
+            statement->context = parse_slot(parser, next_word(parser, words), BIT(CONTEXT));
         break;
     case 'G':
         statement->context = parse_slot(parser, next_word(parser, words), BIT(CONTEXT));
@@ -677,6 +732,11 @@ static void parse_try(struct parser *parser, struct statement *statement)
         parse_error(parser, "except or finally");
     while (strcmp(line->words[0], "except") == 0) {
         struct clause *clause = *last = (struct clause *)make_room(sizeof *clause);
+        int i;
+        if (line->count < 2)
+            parse_error(parser, "except CLASS...");
+        for (i = 1; i < line->count; i++)
+            check_catchable(parser, line->words[i]);
         clause->text = join(line->words, line->count);
         clause->classes = line->words + 1;
         clause->count = line->count - 1;
@@ -697,8 +757,12 @@ static void parse_body(struct parser *parser, struct statement *statement)
 {
     struct line *line;
     bool loop = statement->verb == DO_REPEAT || statement->verb == DO_AS_COMPLETED;
+    if (parser->depth == DEEPEST)
+        parse_error(parser, "more than %d blocks in each other", DEEPEST);
+    parser->depth++;
     if (statement->verb == DO_TRY) {
         parse_try(parser, statement);
+        parser->depth--;
         return;
     }
     parser->in_loop += loop;
@@ -708,6 +772,25 @@ static void parse_body(struct parser *parser, struct statement *statement)
         line = parse_block(parser, &statement->other);
     if (strcmp(line->words[0], "end") != 0)
         parse_error(parser, "%s does not belong here", line->words[0]);
+    parser->depth--;
+}
+
+/* What is wrong with it though every word is in its place. */
+static void check_statement(const struct parser *parser, const struct statement *statement)
+{
+    int i;
+    if (statement->verb == DO_RERAISE && parser->in_except == 0)
+        parse_error(parser, "no except around it");
+    if ((statement->verb == DO_BREAK || statement->verb == DO_CONTINUE) && parser->in_loop == 0)
+        parse_error(parser, "no loop around it");
+    if (statement->verb == DO_RAISE && statement->word != NULL && statement->err != ASYNCIO_ECANCELLED)
+        parse_error(parser, "only CancelledError has a message");
+    if (statement->verb == DO_CANCEL && statement->word != NULL && statement->x.how == NAMED &&
+        statement->x.name->kind == HANDLE)
+        parse_error(parser, "a handle is cancelled without a message");
+    for (i = 0; i < statement->count && statement->verb == DO_WAIT; i++)
+        if (statement->words[i].kind == AWAIT_CALL)
+            parse_error(parser, "wait takes no coroutines");
 }
 
 static struct statement *parse_statement(struct parser *parser, const struct line *line)
@@ -726,15 +809,12 @@ static struct statement *parse_statement(struct parser *parser, const struct lin
         parse_operand(parser, statement, *letter, &words);
     if (words.left > 0)
         parse_error(parser, "too many words: %s", statement->text);
-    if (statement->verb == DO_RERAISE && parser->in_except == 0)
-        parse_error(parser, "no except around it");
-    if ((statement->verb == DO_BREAK || statement->verb == DO_CONTINUE) && parser->in_loop == 0)
-        parse_error(parser, "no loop around it");
+    check_statement(parser, statement);
+    if (parser->in_callback && (verb < DO_REPEAT || statement->verb == DO_RAISE))
+        parse_error(parser, "%s in a callback", line->words[0]);
     if (verb >= DO_WITH && verb <= DO_IF)
         parse_body(parser, statement);
     statement->awaits = verb < DO_REPEAT || any_awaits(statement->body) || any_awaits(statement->other);
-    if (parser->in_callback && (statement->awaits || statement->verb == DO_RAISE))
-        parse_error(parser, "%s in a callback", line->words[0]);
     return statement;
 }
 
@@ -746,8 +826,11 @@ static struct line *parse_block(struct parser *parser, struct statement **first)
         struct line *line = &parser->lines[parser->at++];
         int i;
         for (i = 0; i < 4; i++)
-            if (strcmp(line->words[0], ends[i]) == 0)
+            if (strcmp(line->words[0], ends[i]) == 0) {
+                if (line->count > 1 && i != 2)
+                    parse_error(parser, "too many words: %s %s", line->words[0], line->words[1]);
                 return line;
+            }
         *first = parse_statement(parser, line);
         first = &(*first)->next;
     }
@@ -757,9 +840,22 @@ static struct line *parse_block(struct parser *parser, struct statement **first)
 
 /* ---- Declarations ---- */
 
+static bool is_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    static const char *const reserved[] = {"self", "item", "arg", "none"};
+    int i;
+    for (i = 0; i < 4; i++)
+        if (strcmp(text, reserved[i]) == 0)
+            return false;
+    return memchr(letters, *text, 52) != NULL && text[strspn(text, letters)] == '\0';
+}
+
 static struct name *declare(struct parser *parser, const char *text, enum kind kind)
 {
     struct name *name = (struct name *)make_room(sizeof *name);
+    if (!is_name(text))
+        parse_error(parser, "%s cannot be a name", text);
     if (find_name(parser, text) != NULL)
         parse_error(parser, "%s: declared twice", text);
     name->text = text;
@@ -784,6 +880,27 @@ static void skip_body(struct parser *parser)
     }
 }
 
+/* What follows the name. */
+static void parse_initial(const struct parser *parser, struct name *name, const struct line *line)
+{
+    static const struct {
+        enum kind kind;
+        int least;
+    } leasts[] = {{SEMAPHORE, 0}, {BOUNDED, 0}, {BARRIER, 1}, {QUEUE, 0}, {LIFO, 0}, {PRIORITY, 0}};
+    const char *word = line->count > 2 ? line->words[2] : NULL;
+    size_t i;
+    name->given = word != NULL;
+    if (line->count > 3)
+        parse_error(parser, "too many words");
+    if (word != NULL && !parse_literal(parser, word, &name->number))
+        parse_error(parser, "%s is no number", word);
+    if (word == NULL && (BIT(name->kind) & (BIT(SEMAPHORE) | BIT(BOUNDED) | BIT(BARRIER))))
+        parse_error(parser, "a number is missing");
+    for (i = 0; i < sizeof leasts / sizeof leasts[0]; i++)
+        if (name->kind == leasts[i].kind && name->number < leasts[i].least)
+            parse_error(parser, "%d is too small", name->number);
+}
+
 static void parse_declaration(struct parser *parser)
 {
     struct line *line = &parser->lines[parser->at++];
@@ -795,15 +912,19 @@ static void parse_declaration(struct parser *parser)
         parse_error(parser, "no declaration: %s", line->words[0]);
     name = declare(parser, line->words[1], (enum kind)kind);
     if (kind == FUNCTION || kind == CALLBACK) {
+        if (line->count > 2)
+            parse_error(parser, "too many words");
         name->number = parser->at;
         skip_body(parser);
     } else if (BIT(kind) & MANY) {
         for (i = 2; i < line->count; i++)
             declare(parser, line->words[i], (enum kind)kind);
-    } else if (line->count > 2 && kind == CONDITION) {
+    } else if (kind != CONDITION) {
+        parse_initial(parser, name, line);
+    } else if (line->count > 2) {
+        if (line->count > 3)
+            parse_error(parser, "too many words");
         name->lock = parse_name(parser, line->words[2], BIT(LOCK));
-    } else if (line->count > 2 && !parse_literal(line->words[2], &name->number)) {
-        parse_error(parser, "%s is no number", line->words[2]);
     }
 }
 
@@ -831,7 +952,7 @@ static struct name *parse_program(struct parser *parser)
 
 /* ---- Files ---- */
 
-static char *read_all(FILE *file)
+static char *read_all(FILE *file, const char *path)
 {
     size_t size = 0, room = 1 << 16;
     char *text = (char *)malloc(room);
@@ -846,6 +967,10 @@ static char *read_all(FILE *file)
     if (text == NULL)
         abort();
     text[size] = '\0';
+    if (strlen(text) != size) {
+        fprintf(stderr, "%s: no text\n", path);
+        exit(2);
+    }
     return text;
 }
 

@@ -115,7 +115,10 @@ static void on_report(asyncio_loop *loop, const asyncio_exception_context *conte
 {
     const char *message = context->message;
     (void)arg;
-    if (ends_with(message, "exception was never retrieved")) {
+    if (world.reports) {
+        say_where(NULL);
+        fprintf(trace, context->err != 0 ? "! %s %s\n" : "! %s\n", message, error_text(context->err, 0));
+    } else if (ends_with(message, "exception was never retrieved")) {
         add_unread(&world.unread, context);
     } else if (ends_with(message, "exception in shielded future") ||
                ends_with(message, "during asyncio.run() shutdown")) {
@@ -156,8 +159,8 @@ static void make_object(struct name *name)
             fprintf(trace, "future %s ! MemoryError\n", name->text);
         break;
     case GROUP:
-        name->is.group = (asyncio_taskgroup *)make_room(sizeof *name->is.group);
-        asyncio_taskgroup_init(name->is.group);
+        name->is.group = (struct group *)make_room(sizeof *name->is.group);
+        asyncio_taskgroup_init(&name->is.group->group);
         break;
     case TIMEOUT:
         name->is.timeout = (asyncio_timeout *)make_room(sizeof *name->is.timeout);
@@ -325,19 +328,20 @@ static bool begins_program(const char *line)
     return strncmp(line, "program", 7) == 0 && strchr(BLANKS "\n#", line[7]) != NULL;
 }
 
-/* The next program of a text; false at its end. */
+/* The next program of a text, with what is before the first one; false at its end. */
 static bool next_source(struct source *source)
 {
     const char *end = source->text + source->size;
-    bool begun = false;
+    bool begun = false, blank = true;
     for (; source->text < end; source->text++)
         source->line += *source->text == '\n';
     for (; *end != '\0' && !(begun && begins_program(end)); end += *end == '\n') {
         begun |= begins_program(end);
+        blank &= strchr("#\n", end[strspn(end, BLANKS)]) != NULL;
         end += strcspn(end, "\n");
     }
     source->size = (size_t)(end - source->text);
-    return source->size > 0;
+    return !blank;
 }
 
 /* What `what` answers, of all programs of a text. */

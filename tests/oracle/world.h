@@ -7,7 +7,7 @@
 
 #include "program.h"
 
-enum { UNIT = 64, STEPS = 2000, CALLS = 200, MEMBERS = 8 };
+enum { UNIT = 64, STEPS = 2000, CALLS = 200 };
 
 /* How a statement leaves: NORMAL goes on with the next one. RAISE: err and detail are in the scope. */
 enum flow { NORMAL, BREAK, CONTINUE, LEAVE, RAISE };
@@ -44,6 +44,12 @@ struct future {
 struct armed {
     struct armed *next;
     asyncio_handle handle;
+    bool is_timer;
+};
+
+struct group {
+    asyncio_taskgroup group;
+    bool raised; /* its block was left with an ExceptionGroup */
 };
 
 /* What a task's await, wait_for or gather statement waits for; see leads_to. */
@@ -83,6 +89,7 @@ static struct {
     unsigned serial;       /* of the newest task or Future */
     unsigned search;       /* of the newest look for a circle */
     bool watched;          /* see runs.h */
+    bool reports;          /* see `report` */
     bool told;             /* of an allocation that failed */
     unsigned idle;         /* deadlocks: for CPython, each is an iteration; here only if nobody watches */
     long names_before;     /* of the last task of the program before */
@@ -325,6 +332,8 @@ static bool is_skipped(const struct scope *scope, const struct statement *at)
     int i, calls = 0;
     if (at->verb == DO_IF)
         return false;
+    if (at->verb == DO_CONTEXT_OF && !empty)
+        empty = asyncio_task_done(task_of(scope, &at->x)); /* this library has given it up then */
     for (i = 0; i < at->count; i++) {
         if (at->words[i].kind == AWAIT_X)
             empty |= slot_is_empty(scope, &at->words[i].x);
@@ -373,12 +382,15 @@ static void arm_call(const struct scope *scope, const struct statement *at)
     struct armed *armed = new_armed();
     asyncio_context *context = context_of(at);
     int err;
+    armed->is_timer = at->verb == DO_CALL_LATER || at->verb == DO_CALL_AT;
     if (at->verb == DO_CALL_LATER)
         err = asyncio_call_later_in_context(world.loop, &armed->handle, seconds_of(scope, &at->value), on_call,
                                             at->callback, context);
     else if (at->verb == DO_CALL_AT)
         err = asyncio_call_at_in_context(world.loop, &armed->handle, time_of(scope, &at->when), on_call, at->callback,
                                          context);
+    else if (at->verb == DO_THREADSAFE)
+        err = asyncio_call_soon_threadsafe(world.loop, &armed->handle, on_call, at->callback);
     else
         err = asyncio_call_soon_in_context(world.loop, &armed->handle, on_call, at->callback, context);
     if (at->object != NULL)
@@ -438,18 +450,19 @@ static void set_members(struct members *members, const struct scope *scope, cons
 /* What a gather gives, as [1,!E1,2]. */
 static void say_members(const struct statement *at, const struct members *members)
 {
-    char text[MEMBERS * 96], *end = text;
+    char text[MEMBERS * 96 + 2], *end = text;
     int i;
     for (i = 0; i < members->count; i++) {
         const asyncio_child *child = &members->children[i];
-        end += sprintf(end, "%c%s", i == 0 ? '[' : ',', child->err != 0 ? "!" : "");
+        end += sprintf(end, "%s%s", i == 0 ? "" : ",", child->err != 0 ? "!" : "");
         if (child->err != 0)
             end += sprintf(end, "%s", error_text(child->err, child->value));
         else
             end += sprintf(end, "%lld", members->gathers[i] != NULL ? members->gathers[i]->members->count
                                                                     : (long long)child->value);
     }
-    say("%s = %s]", at->text, text);
+    *end = '\0';
+    say("%s = [%s]", at->text, text);
 }
 
 /* What an await gave. */
@@ -490,7 +503,7 @@ static asyncio_coro *start_gather(asyncio_gather *all, struct members *members, 
 static void make_future(const struct scope *scope, const struct statement *at)
 {
     struct future *made = new_future(at->object);
-    if (at->count == 0) {
+    if (!at->is_gather) {
         made->future = asyncio_future_new(world.loop);
     } else {
         made->members = (struct members *)make_room(sizeof *made->members);
@@ -516,7 +529,7 @@ static void spawn(const struct scope *scope, const struct statement *at)
         if (root == NULL)
             err = ASYNCIO_ENOMEM;
         else if (at->group != NULL)
-            err = asyncio_taskgroup_create_task(at->group->is.group, root, .name = at->word, .context = context,
+            err = asyncio_taskgroup_create_task(&at->group->is.group->group, root, .name = at->word, .context = context,
                                                 .eager_start = at->eager, .into = &task);
         else
             err = asyncio_create_task(root, .name = at->word, .context = context, .eager_start = at->eager,
@@ -608,6 +621,62 @@ static void say_current(const struct statement *at)
     say("%s = %s", at->text, task != NULL ? name_of(task, buffer) : "None");
 }
 
+static void say_name(const struct scope *scope, const struct statement *at)
+{
+    asyncio_task *task = task_of(scope, &at->x);
+    char buffer[32];
+    if (at->word != NULL)
+        asyncio_task_set_name(task, at->word);
+    say("%s = %s", at->text, at->word != NULL ? "ok" : name_of(task, buffer));
+}
+
+static void say_when(const struct statement *at)
+{
+    const struct armed *armed = at->x.name->is.handle;
+    if (armed->is_timer)
+        say_number(at, asyncio_handle_when(&armed->handle) / (ASYNCIO_TICKS_PER_SECOND / UNIT));
+    else
+        say("%s = none", at->text);
+}
+
+static void report(const struct statement *at)
+{
+    asyncio_exception_context context;
+    memset(&context, 0, sizeof context);
+    context.message = at->word;
+    context.err = at->err;
+    world.reports = true;
+    asyncio_call_exception_handler(world.loop, &context);
+    world.reports = false;
+    say("%s = ok", at->text);
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+    unsigned first = call_of(*(asyncio_task *const *)a)->serial, second = call_of(*(asyncio_task *const *)b)->serial;
+    return first < second ? -1 : first > second;
+}
+
+/* The tasks that wait for it, or for what waits for it. */
+static void say_graph(const struct scope *scope, const struct statement *at)
+{
+    enum { NODES = 4096 };
+    asyncio_call_graph_node *nodes = (asyncio_call_graph_node *)make_room(NODES * sizeof *nodes);
+    asyncio_task *tasks[CALLS + STEPS];
+    size_t count = asyncio_capture_call_graph(future_of(scope, &at->x), nodes, NODES, NULL), found = 0, i;
+    char buffer[32];
+    for (i = 1; i < count; i++)
+        if (asyncio_future_task(nodes[i].future) != NULL && nodes[i].future != nodes[0].future && found < CALLS + STEPS)
+            tasks[found++] = asyncio_future_task(nodes[i].future);
+    qsort(tasks, found, sizeof tasks[0], compare_serials);
+    say_where(asyncio_current_task());
+    fprintf(trace, "%s =%s", at->text, found == 0 ? " None" : "");
+    for (i = 0; i < found; i++)
+        if (i == 0 || tasks[i] != tasks[i - 1])
+            fprintf(trace, " %s", name_of(tasks[i], buffer));
+    putc('\n', trace);
+}
+
 static void set_factory(const struct statement *at)
 {
     world.eager = at->yes;
@@ -659,9 +728,40 @@ static void set_var(const struct scope *scope, const struct statement *at)
     say_done(at, err);
 }
 
-static void make_context(const struct statement *at)
+static void get_var(struct scope *scope, const struct statement *at)
 {
-    asyncio_context *context = at->verb == DO_COPY_CONTEXT ? asyncio_copy_context() : asyncio_context_new();
+    asyncio_value value;
+    if (asyncio_contextvar_lookup(&at->object->is.var, &value))
+        scope->last = (int)value;
+    else if (at->limited)
+        scope->last = value_of(scope, &at->value);
+    else if (at->object->given)
+        scope->last = at->object->number;
+    else {
+        say("%s ! LookupError", at->text);
+        return;
+    }
+    say_number(at, scope->last);
+}
+
+static void look_up(const struct statement *at)
+{
+    asyncio_value value;
+    if (asyncio_context_lookup(context_of(at), &at->object->is.var, &value))
+        say_number(at, value);
+    else
+        say("%s = None", at->text);
+}
+
+static void make_context(const struct scope *scope, const struct statement *at)
+{
+    asyncio_context *from = context_of(at), *context;
+    if (at->verb == DO_CONTEXT_OF)
+        context = asyncio_context_hold(asyncio_task_get_context(task_of(scope, &at->x)));
+    else if (at->verb == DO_NEW_CONTEXT)
+        context = asyncio_context_new();
+    else
+        context = from != NULL ? asyncio_context_copy(from) : asyncio_copy_context();
     asyncio_context_release(at->object->is.context);
     at->object->is.context = context;
     say_done(at, context != NULL ? 0 : ASYNCIO_ENOMEM);
@@ -726,6 +826,42 @@ static void say_state(const struct scope *scope, const struct statement *at)
 
 /* ---- Conditions ---- */
 
+/* Whether an error is of this class, by name. */
+static bool is_a(int err, const char *class_name)
+{
+    if (strcmp(class_name, error_text(err, 0)) == 0 || strcmp(class_name, "BaseException") == 0)
+        return true;
+    if (strcmp(class_name, "Exception") == 0)
+        return err != ASYNCIO_ECANCELLED;
+    return strcmp(class_name, "RuntimeError") == 0 && err == ASYNCIO_EBROKENBARRIER;
+}
+
+/* The error of a group whose block was left with an ExceptionGroup. */
+static bool get_part(const struct group *group, size_t index, asyncio_taskgroup_error *part)
+{
+    return group->raised && asyncio_taskgroup_get_error(&group->group, index, part);
+}
+
+static bool has_part(const struct group *group, const char *class_name)
+{
+    asyncio_taskgroup_error part;
+    size_t i;
+    for (i = 0; get_part(group, i, &part); i++)
+        if (is_a(part.err, class_name))
+            return true;
+    return false;
+}
+
+static void say_errors(const struct group *group)
+{
+    asyncio_taskgroup_error part;
+    size_t i;
+    fprintf(trace, "[");
+    for (i = 0; get_part(group, i, &part); i++)
+        fprintf(trace, "%s%s", i > 0 ? "," : "", error_text(part.err, part.detail));
+    fprintf(trace, "]\n");
+}
+
 static bool is_true(const struct scope *scope, const struct condition *condition)
 {
     const struct name *name = condition->x.name;
@@ -750,6 +886,8 @@ static bool is_true(const struct scope *scope, const struct condition *condition
         return asyncio_queue_full(&name->is.queue) != condition->negated;
     case IS_BROKEN:
         return asyncio_barrier_broken(&name->is.barrier) != condition->negated;
+    case HAS:
+        return has_part(name->is.group, condition->class_name) != condition->negated;
     case IS_EXPIRED:
         return asyncio_timeout_expired(name->is.timeout) != condition->negated;
     case IS_EQUAL:
@@ -824,8 +962,7 @@ static void perform_about_tasks(struct scope *scope, const struct statement *at)
         say_number(at, asyncio_task_cancelling(task_of(scope, &at->x)));
         break;
     case DO_NAME:
-        asyncio_task_set_name(task_of(scope, &at->x), at->word);
-        say("%s = ok", at->text);
+        say_name(scope, at);
         break;
     case DO_FORGET:
         forget(at);
@@ -857,6 +994,19 @@ static void perform_about_tasks(struct scope *scope, const struct statement *at)
     case DO_FACTORY:
         set_factory(at);
         break;
+    case DO_WHEN:
+        say_when(at);
+        break;
+    case DO_TIME:
+        scope->last = (int)(asyncio_loop_time(world.loop) / (ASYNCIO_TICKS_PER_SECOND / UNIT));
+        say_number(at, scope->last);
+        break;
+    case DO_REPORT:
+        report(at);
+        break;
+    case DO_GRAPH:
+        say_graph(scope, at);
+        break;
     case DO_STOP:
         asyncio_loop_stop(world.loop);
         say("%s = ok", at->text);
@@ -875,7 +1025,8 @@ static void perform_about_objects(struct scope *scope, const struct statement *a
         say_number(at, name->number = value_of(scope, &at->value));
         break;
     case DO_ADD:
-        say_number(at, name->number += value_of(scope, &at->value));
+        name->number = (int)((unsigned)name->number + (unsigned)value_of(scope, &at->value));
+        say_number(at, name->number);
         break;
     case DO_RELEASE:
         say_done(at, release(name));
@@ -916,17 +1067,35 @@ static void perform_about_objects(struct scope *scope, const struct statement *a
         set_var(scope, at);
         break;
     case DO_GETVAR:
-        say_number(at, scope->last = (int)asyncio_contextvar_get(&name->is.var));
+        get_var(scope, at);
         break;
     case DO_RESETVAR:
         say_done(at, asyncio_contextvar_reset(&name->is.var, at->x.name->is.token));
         break;
     case DO_COPY_CONTEXT:
     case DO_NEW_CONTEXT:
-        make_context(at);
+    case DO_CONTEXT_OF:
+        make_context(scope, at);
         break;
     case DO_RUN:
         run_in_context(at);
+        break;
+    case DO_LOOKUP:
+        look_up(at);
+        break;
+    case DO_LENGTH:
+        say_number(at, (long long)asyncio_context_len(context_of(at)));
+        break;
+    case DO_PARTIES:
+        say_number(at, asyncio_barrier_parties(&name->is.barrier));
+        break;
+    case DO_MAXSIZE:
+        say_number(at, (long long)asyncio_queue_maxsize(&name->is.queue));
+        break;
+    case DO_PARTS:
+        say_where(asyncio_current_task());
+        fprintf(trace, "%s = ", at->text);
+        say_errors(name->is.group);
         break;
     default:
         say_state(scope, at);
