@@ -4,13 +4,13 @@
 
     ROW=yield,queue      rows whose names begin so               default: all
     PEERS=libuv,tokio    peers whose names begin so; PEERS= none  default: all that can be built here
-    QUICK=1              ours and the floor only, fewer rounds
+    QUICK=1              fewer and shorter rounds; ours and the floor only, unless PEERS names others (PEERS=all)
     CORE=1               the core that is measured; an echo's load generator gets another one
     CC=, CXX=, CFLAGS=   default cc, c++, -O2
 
 One process per figure, pinned to a core. In each round all subjects of a row take turns, so that what disturbs the
-machine disturbs all; a subject's ratio is the median of its rounds' ratios to the floor of the same round. Whoever
-needs more than a second and a half a round has two rounds, more than eight seconds: one.
+machine disturbs all; a subject's ratio is the median of its rounds' ratios to the floor of the same round. Of what
+takes more than a second and a half we and the floor have two rounds, peers one.
 """
 
 import os
@@ -27,8 +27,8 @@ import report
 
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 CORE = int(os.environ.get("CORE") or max(os.sched_getaffinity(0)))
-ROUNDS = 3 if QUICK else 7
-BUDGET = 0.03e9 if QUICK else 0.12e9  # ns of CPU for a figure
+ROUNDS = 3 if QUICK else 5
+BUDGET = 0.03e9 if QUICK else 0.08e9  # ns of CPU for a figure
 
 # name, what it says, operations of a figure (0: as many as fit the budget), the ratio that we aim at, whether the
 # growth of memory is of interest
@@ -66,13 +66,13 @@ ROWS = [
 
 def chosen(name, variable):
     names = [part for part in os.environ.get(variable, "").split(",") if part]
-    return not names or any(name.startswith(part) for part in names)
+    return not names or names == ["all"] or any(name.startswith(part) for part in names)
 
 
 def gather_programs():
     """{row: {subject: program}} of all that can be measured, in order; and a line for each that cannot."""
     wanted = list(programs.OURS)
-    if not QUICK and os.environ.get("PEERS") != "":
+    if os.environ.get("PEERS", "" if QUICK else "all") != "":
         wanted += [peer for peer in programs.PEERS if chosen(peer.name, "PEERS")]
     cases, skipped = {}, []
     for program in wanted:
@@ -124,7 +124,7 @@ def measure(row, subjects, fixed):
             got = figure(subjects[subject], subject, row, operations[subject] // warm_up if warm_up else 0,
                          operations[subject])
             took = time.monotonic() - began
-            left[subject] -= ROUNDS if took > 8 else ROUNDS / 2 if took > 1.5 else 1
+            left[subject] -= 1 if took < 1.5 else ROUNDS / 2 if subject.startswith(("floor", "asyncio.h")) else ROUNDS
             if got is not None:
                 figures[subject].append((turn, got))
     return {subject: got for subject, got in figures.items() if got}
