@@ -718,8 +718,24 @@ ASYNC(each_steal)
 }
 TEST(test_as_completed_stolen) { PLAY(each_steal, "4 thief x 8 a y 10 end"); }
 
-ASYNC(each_timeout, asyncio_as_completed each; asyncio_child children[5], *child; int err; asyncio_value got;
-      asyncio_task *task;)
+/* Says each that is done, and each error, until there are no more. */
+ASYNC(says_each, asyncio_as_completed *each; asyncio_child *child; int err; asyncio_value got;)
+{
+    ASYNC_BEGIN;
+    for (;;) {
+        ASYNC_CATCH_INTO(self->err, self->got, asyncio_as_completed_next(self->each));
+        self->child = (asyncio_child *)self->got;
+        if (self->err != 0)
+            log_tick(named(self->err));
+        else if (self->child != NULL)
+            say("%d", (int)self->child->value);
+        else
+            break;
+    }
+    ASYNC_END;
+}
+
+ASYNC(each_timeout, asyncio_as_completed each; asyncio_child children[5]; struct says_each says; asyncio_task *task;)
 {
     ASYNC_BEGIN;
     asyncio_create_task(ASYNC_NEW(worker, .delay = 1, .value = 1), .into = &self->task);
@@ -730,16 +746,7 @@ ASYNC(each_timeout, asyncio_as_completed each; asyncio_child children[5], *child
     asyncio_child_set(&self->children[4], self->task);
     ASYNC_WITH(&self->each, asyncio_as_completed(self->children, 5, 2))
     {
-        for (;;) {
-            ASYNC_CATCH_INTO(self->err, self->got, asyncio_as_completed_next(&self->each));
-            self->child = (asyncio_child *)self->got;
-            if (self->err != 0)
-                log_tick(named(self->err));
-            else if (self->child != NULL)
-                say("%d", (int)self->child->value);
-            else
-                break;
-        }
+        ASYNC_AWAIT(ASYNC_IN(&self->says, says_each, .each = &self->each));
     }
     log_tick("end");
     asyncio__clear(&self->each, sizeof self->each);
@@ -754,23 +761,14 @@ TEST(test_as_completed_with_timeout)
     PLAY(each_timeout, "6 1 6 1 8 TimeoutError 8 TimeoutError 8 end 14 end");
 }
 
-ASYNC(each_race, asyncio_as_completed each; asyncio_child children[2], *child; int err; asyncio_value got;)
+ASYNC(each_race, asyncio_as_completed each; asyncio_child children[2]; struct says_each says;)
 {
     ASYNC_BEGIN;
     asyncio_child_set(&self->children[0], ASYNC_NEW(worker, .delay = 1, .value = 1));
     asyncio_child_set(&self->children[1], ASYNC_NEW(worker, .delay = 2, .value = 2));
     TURN;
     asyncio_as_completed_init(&self->each, self->children, 2, 2);
-    for (;;) {
-        ASYNC_CATCH_INTO(self->err, self->got, asyncio_as_completed_next(&self->each));
-        self->child = (asyncio_child *)self->got;
-        if (self->err != 0)
-            log_tick(named(self->err));
-        else if (self->child != NULL)
-            say("%d", (int)self->child->value);
-        else
-            break;
-    }
+    ASYNC_AWAIT(ASYNC_IN(&self->says, says_each, .each = &self->each));
     log_tick("end");
     ASYNC_END;
 }
