@@ -249,7 +249,8 @@ static inline void asyncio__free_all(void) {}
     })
 
 /* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it;
- * the loop's close does not. loop NULL: the running loop; NULL if none runs. Source: base_events.py:create_future */
+ * the loop's close does not. One that nobody will settle any more and that has callbacks must be cancelled before, or
+ * they removed: who waits keeps it. loop NULL: the running loop; NULL if none runs. Source: base_events.py:create_future */
 static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 {
     asyncio_future *future = NULL;

@@ -32,7 +32,8 @@
  *      .at = ((struct point){1, 2}); at most 15 arguments.
  *      A descriptor field is 0 until you set it, and 0 is stdin: set it to -1 before a FINALLY that closes it.
  *      A task cancelled before its first step never runs, its FINALLY neither (as in Python): what it was to own is still
- *      yours then. With .eager_start = 1 it takes over inside create_task.
+ *      yours then; a coroutine, too, that was to be awaited there (asyncio_coro_close). With .eager_start = 1 it takes
+ *      over inside create_task.
  *   6. Results are integers or pointers (asyncio_value); anything larger goes through a pointer argument.
  *   7. In C++ a frame is plain data: no member with a constructor or destructor.
  *
@@ -342,7 +343,7 @@ static inline bool asyncio__awaits_circle(asyncio_task *task)
     return false;
 }
 
-/* The message of a pending cancel(). Without a slot of its own it is lost to a result that is on its way out. */
+/* The message of a pending cancel(). One that came before a turn that needs the slot is lost to a result on its way. */
 static inline asyncio_value asyncio__cancel_message(asyncio_task *task)
 {
     if (!ASYNCIO_MESSAGES)
@@ -485,9 +486,15 @@ ASYNCIO__NOINLINE void asyncio__task_done(asyncio_task *task, int err)
 /* A step ended in a suspension: a cancel() that came during the step goes to what is waited for now. */
 ASYNCIO__COLD void asyncio__suspended(asyncio_task *task)
 {
-    if (task->wait.node.wait->wake != NULL) /* its slot is in use again */
+    asyncio_value message = asyncio__cancel_message(task);
+#if ASYNCIO_MESSAGES
+    if (task->wait.node.wait->wake != NULL) { /* its slot is in use again */
+        if (task->future.flags & ASYNCIO__MESSAGE)
+            message = asyncio__core_of(task->future.loop)->message;
         task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE;
-    if (asyncio__cancel_wait(task, asyncio__cancel_message(task)))
+    }
+#endif
+    if (asyncio__cancel_wait(task, message))
         asyncio__cancel_over(task);
 }
 
@@ -602,11 +609,14 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
     if (task->wait.node.wait != NULL && asyncio__cancel_wait(task, (asyncio_value)msg))
         return true;
     future->flags |= ASYNCIO__MUST_CANCEL;
-    if (ASYNCIO_MESSAGES && task->wait.node.wait == NULL)
+#if ASYNCIO_MESSAGES
+    if (task->wait.node.wait == NULL) {
         (void)asyncio__ready_cancel(task, (asyncio_value)msg);
-    /* Else a result waits there for FINALLY to end. */
-    if (ASYNCIO_MESSAGES && !(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING))
+        asyncio__core_of(future->loop)->message = (asyncio_value)msg;
+    }
+    if (!(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING)) /* else a result waits there for FINALLY to end */
         future->value = (asyncio_value)msg;
+#endif
     return true;
 }
 
@@ -744,12 +754,18 @@ ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
 {
     asyncio__core *core = asyncio__core_of(task->future.loop);
     asyncio_task *previous = core->current;
+#if ASYNCIO_MESSAGES
+    asyncio_value message = core->message;
+#endif
 #if ASYNCIO_CONTEXTS
     asyncio__variables **context = core->context;
     core->context = NULL;
 #endif
     asyncio__step(core, task, 0);
     core->current = previous;
+#if ASYNCIO_MESSAGES
+    core->message = message;
+#endif
 #if ASYNCIO_CONTEXTS
     core->context = context;
 #endif

@@ -892,16 +892,12 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
                  (b)->phase = ASYNCIO__BLOCK_EXIT)
 /* A block's number is higher than that of those around it. */
-#if ASYNCIO_REPORTS
 #define ASYNCIO__ALL_CLOSED_FROM(n)                                                                                    \
-    if (ASYNCIO__UNLIKELY((int)self->coro.handler >= (n) - asyncio__base)) {                                           \
+    if (ASYNCIO__MISTAKE((int)self->coro.handler >= (n) - asyncio__base)) {                                            \
         ASYNCIO__LINE_HERE;                                                                                            \
         asyncio__err = asyncio__block_left_open(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE);                         \
         goto asyncio__error;                                                                                           \
     }
-#else
-#define ASYNCIO__ALL_CLOSED_FROM(n)
-#endif
 #if ASYNCIO_DENSE /* a handler number has 8 bits */
 #define ASYNCIO__HANDLER_FITS(n) ((void)sizeof(char[(n) - asyncio__base < 256 ? 1 : -1]))
 #else

@@ -453,6 +453,9 @@ typedef struct asyncio__core {
     void (*watched)(asyncio_task *task); /* a WATCHED task is done */
     asyncio__leftover *leftovers;
     void *scopes; /* asyncio/scopes.h */
+#if ASYNCIO_MESSAGES
+    asyncio_value message; /* of the newest cancel() of a task that runs: the wait that ends its step takes the slot */
+#endif
     void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
     bool debug, closed, running;

@@ -206,6 +206,130 @@ TEST(test_task_started_by_the_end)
     CHECK_EQ(reports, 1); /* destroyed, but pending */
     NO_LEAK(before);
 }
+/* ---- Coroutines that are handed over ---- */
+
+ASYNC(given)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_sleep(1));
+    log_add("ran");
+    ASYNC_END;
+}
+ASYNC(awaits_given, asyncio_root *given;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(self->given);
+    ASYNC_END;
+}
+ASYNC(hands_over, asyncio_root *given; asyncio_task *task; int eagerly;)
+{
+    ASYNC_BEGIN;
+    self->given = ASYNC_NEW(given);
+    asyncio_create_task(ASYNC_NEW(awaits_given, .given = self->given), .eager_start = self->eagerly, .into = &self->task);
+    asyncio_task_cancel(self->task, NULL);
+    ASYNC_AWAIT(asyncio_sleep(0));
+    CHECK(asyncio_task_cancelled(self->task));
+    if (!self->eagerly) /* it never ran, and never took it */
+        asyncio_coro_close(self->given);
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+TEST(test_coroutine_handed_to_one_that_never_runs)
+{
+    int before = blocks;
+    CHECK_EQ(run(ASYNC_NEW(hands_over), NULL), 0);
+    NO_LEAK(before);
+    CHECK_EQ(run(ASYNC_NEW(hands_over, .eagerly = 1), NULL), 0);
+    NO_LEAK(before);
+    CHECK_LOG("");
+}
+
+/* ---- Futures that nobody will settle ---- */
+
+static void on_done(asyncio_future *future, void *arg)
+{
+    log_add((const char *)arg);
+    log_add(asyncio_future_cancelled(future) ? "cancelled" : "done");
+}
+TEST(test_pending_future_on_the_heap_with_callbacks)
+{
+    int before = blocks, how;
+    for (how = 0; how < 3; how++) {
+        asyncio_future *future;
+        open_loop();
+        future = asyncio_future_new(&loop);
+        CHECK_EQ(asyncio_future_add_done_callback(future, NULL, on_done, (void *)(uintptr_t)"callback"), 0);
+        if (how == 0)
+            CHECK(asyncio_future_cancel(future, NULL));
+        else if (how == 1)
+            CHECK_EQ(asyncio_future_remove_done_callback(future, on_done, (void *)(uintptr_t)"callback"), 1);
+        asyncio_future_release(future);
+        if (how == 2) /* who will settle it needs no hold: its callback keeps it */
+            CHECK_EQ(asyncio_future_set_result(future, 0), 0);
+        step(1);
+        close_loop();
+        NO_LEAK(before);
+    }
+    CHECK_LOG("callback cancelled callback done");
+}
+
+/* ---- Messages ---- */
+
+ASYNC(cancels_itself, asyncio_future *future; asyncio_lock lock; asyncio_value message; int err, how;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_lock_acquire(&self->lock));
+    ASYNC_RETURN(7);
+    ASYNC_FINALLY;
+    asyncio_task_cancel(asyncio_current_task(), "first");
+    asyncio_task_cancel(asyncio_current_task(), "why");
+    if (self->how == 0)
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(1));
+    else if (self->how == 1)
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_lock_acquire(&self->lock));
+    else if (self->how == 2)
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(0));
+    else
+        ASYNC_CATCH_ALL_INTO(self->err, self->message, self->future);
+    CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
+    log_add(self->message != 0 ? (const char *)self->message : "lost");
+    ASYNC_END;
+}
+ASYNC(cancels_eagerly, asyncio_task *task; asyncio_value message; int err; asyncio_future future;)
+{
+    ASYNC_BEGIN;
+    asyncio_future_init(&self->future, NULL);
+    ASYNC_RETURN(7);
+    ASYNC_FINALLY;
+    asyncio_task_cancel(asyncio_current_task(), "mine");
+    asyncio_create_task(ASYNC_NEW(cancels_itself, .future = &self->future), .eager_start = 1, .into = &self->task);
+    ASYNC_CATCH_ALL_INTO(self->err, self->message, asyncio_sleep(1));
+    log_add(self->message != 0 ? (const char *)self->message : "lost");
+    ASYNC_AWAIT(self->task);
+    asyncio_task_release(self->task);
+    asyncio_future_release(&self->future);
+    ASYNC_END;
+}
+TEST(test_cancelled_in_its_own_step_in_finally)
+{
+    int before = blocks, how;
+    asyncio_value value;
+    asyncio_future future;
+    for (how = 0; how < 4; how++) {
+        asyncio_root *root = ASYNC_NEW(cancels_itself, .how = how, .future = &future);
+        open_loop();
+        asyncio_future_init(&future, &loop);
+        CHECK_EQ(asyncio_run_until_complete(&loop, root, &value), 0);
+        CHECK_EQ(value, 7);
+        close_loop();
+        CHECK_LOG("why");
+    }
+    CHECK_EQ(run(ASYNC_NEW(cancels_eagerly), &value), 0);
+    CHECK_EQ(value, 7);
+    CHECK_LOG("why mine");
+    NO_LEAK(before);
+}
+
 /* ---- Blocks left by goto ---- */
 
 /* To before it: the block is entered while it is still open. It must neither run for ever nor be set up again. */
@@ -306,6 +430,9 @@ int main(void)
 #if ASYNCIO_DEBUG
     RUN(test_debug_mode_reports_who_waits_in_a_frame_that_goes);
 #endif
+    RUN(test_coroutine_handed_to_one_that_never_runs);
+    RUN(test_pending_future_on_the_heap_with_callbacks);
+    RUN(test_cancelled_in_its_own_step_in_finally);
     RUN(test_goto_to_before_a_block);
     RUN(test_goto_around_blocks);
 #endif
