@@ -255,6 +255,39 @@ static void ping_pong_place(unsigned long operations)
     bench_stop();
 }
 
+/* The same with a new Future from the heap for every hop. */
+static asyncio_future *heap_ball[2];
+
+ASYNC(heap_player, int me; uint32_t left; asyncio_value value;)
+{
+    ASYNC_BEGIN;
+    for (; self->left > 0; self->left--) {
+        asyncio_future_release(heap_ball[self->me]);
+        heap_ball[self->me] = asyncio_future_new(&loop);
+        (void)asyncio_future_set_result(heap_ball[1 - self->me], 1);
+        ASYNC_AWAIT_INTO(self->value, heap_ball[self->me]);
+    }
+    bench_done += each - self->left;
+    (void)asyncio_future_set_result(heap_ball[1 - self->me], 1);
+    if (self->me == 1)
+        asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void ping_pong_heap(unsigned long operations)
+{
+    each = operations / 2;
+    heap_ball[0] = asyncio_future_new(&loop);
+    heap_ball[1] = asyncio_future_new(&loop);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_player, .me = 0, .left = (uint32_t)(operations / 2)), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_player, .me = 1, .left = (uint32_t)(operations / 2)), &no_options);
+    bench_start();
+    (void)asyncio_run_forever(&loop);
+    bench_stop();
+    asyncio_future_release(heap_ball[0]);
+    asyncio_future_release(heap_ball[1]);
+}
+
 static asyncio_gather all;
 static asyncio_child children[MANY];
 
@@ -267,12 +300,13 @@ ASYNC(child)
 }
 static struct child_task child_tasks[MANY];
 
-ASYNC(gathers_tasks, uint32_t rounds; uint32_t i;)
+ASYNC(gathers_tasks, uint32_t rounds; uint32_t i; bool heap;)
 {
     ASYNC_BEGIN;
     for (; self->rounds > 0; self->rounds--) {
         for (self->i = 0; self->i < MANY; self->i++)
-            (void)asyncio_child_set(&children[self->i], ASYNC_AT(&child_tasks[self->i], child));
+            (void)asyncio_child_set(&children[self->i],
+                                    self->heap ? ASYNC_NEW(child) : ASYNC_AT(&child_tasks[self->i], child));
         ASYNC_AWAIT(asyncio_gather_n(&all, children, MANY));
         for (self->i = 0; self->i < MANY; self->i++)
             bench_done += children[self->i].value == 7;
@@ -309,6 +343,11 @@ static void gather_tasks_place(unsigned long operations)
 {
     static struct gathers_tasks_task task;
     run(ASYNC_AT(&task, gathers_tasks, .rounds = (uint32_t)(operations / MANY)));
+}
+
+static void gather_tasks_heap(unsigned long operations)
+{
+    run(ASYNC_NEW(gathers_tasks, .rounds = (uint32_t)(operations / MANY), .heap = true));
 }
 
 static void gather_done_place(unsigned long operations)
@@ -348,6 +387,23 @@ static void cancel_place(unsigned long operations)
     static struct canceller_task task;
     run(ASYNC_AT(&task, canceller, .left = (uint32_t)operations));
 }
+
+ASYNC(heap_canceller, uint32_t left; asyncio_task *sleeper; int err;)
+{
+    ASYNC_BEGIN;
+    for (; self->left > 0; self->left--) {
+        asyncio_create_task(ASYNC_NEW(sleeper), .into = &self->sleeper);
+        ASYNC_AWAIT(asyncio_sleep(0));
+        (void)asyncio_task_cancel(self->sleeper, NULL);
+        ASYNC_CATCH_ALL(self->err, self->sleeper);
+        asyncio_task_release(self->sleeper);
+        bench_done += self->err == ASYNCIO_ECANCELLED;
+    }
+    asyncio_loop_stop(&loop);
+    ASYNC_END;
+}
+
+static void cancel_heap(unsigned long operations) { run(ASYNC_NEW(heap_canceller, .left = (uint32_t)operations)); }
 
 static asyncio_taskgroup group;
 static asyncio_taskgroup_child records[MANY];
@@ -432,6 +488,9 @@ static const bench_case cases[] = {
     {"asyncio.h heap", "taskgroup_1000", groups_on_heap, MANY},
     {"asyncio.h", "timeout_around_ready", timeout_place, 1},
     {"asyncio.h", "cancel_sleeper", cancel_place, 1},
+    {"asyncio.h heap", "ping_pong", ping_pong_heap, 2},
+    {"asyncio.h heap", "gather_1000", gather_tasks_heap, MANY},
+    {"asyncio.h heap", "cancel_sleeper", cancel_heap, 1},
 };
 
 int main(int argc, char **argv)

@@ -64,6 +64,9 @@ ROWS = [
 ]
 
 
+failed = []  # what could not be measured
+
+
 def chosen(name, variable):
     names = [part for part in os.environ.get(variable, "").split(",") if part]
     return not names or names == ["all"] or any(name.startswith(part) for part in names)
@@ -77,6 +80,8 @@ def gather_programs():
     cases, skipped = {}, []
     for program in wanted:
         problem = program.make()
+        if problem and program in programs.OURS:
+            sys.exit(f"{program.name}: {problem}")
         if problem:
             skipped.append(f"{program.name}: {problem}")
         for row, subject in program.cases:
@@ -90,7 +95,8 @@ def figure(program, subject, row, warm_up, operations):
                           capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {CORE}))
     words = done.stdout.split()
     if done.returncode != 0 or len(words) < 4:
-        print(f"# {subject} {row}: {done.stderr.strip().splitlines()[-1:] or done.returncode}", file=sys.stderr)
+        failed.append(f"{subject} {row}: {(done.stderr.strip().splitlines() or [done.returncode])[-1]}")
+        print(f"# {failed[-1]}", file=sys.stderr)
         return None
     return float(words[1]), float(words[2]), int(words[3]), float(words[4]) if len(words) > 4 else 0.0
 
@@ -179,7 +185,8 @@ def main():
     if chosen("echo", "ROW") and "echo" in cases:
         echo.measure(results, cases["echo"], CORE, QUICK)
     report.write(results, programs.OUT)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
