@@ -493,7 +493,8 @@ static inline asyncio_coro *asyncio__gather_n(asyncio_gather *all, asyncio_child
  *              for the at most 14 of this macro.
  *   Source     tasks.py:gather. Differs: no list is made, children[i] is the i-th result. A circle (a child awaits this
  *              gather) that is cancelled has no bottom: the gather itself is cancelled, where CPython's recursion ends
- *              in RecursionError.
+ *              in RecursionError. The message of a cancelled gather whose last child was not cancelled is never an older
+ *              one that this child was given.
  *
  * asyncio_gather_return_exceptions(&self->all, self->children, x, y, ...) - the same, but errors are results: waits for
  * all; each child has .err (0: a result) and .value (of ASYNCIO_ECANCELLED the message, which a cancelled Task mostly
