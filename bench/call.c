@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * call.c - awaiting a coroutine that does not suspend. By hand: fill the callee's frame, call it through its pointer, take
- * its result. Two floors: a caller whose locals are in registers, which no coroutine can have, and one that is a state
- * machine as well. And two subjects: a callee that the compiler sees, and may inline, and one that it does not.
+ * call.c - awaiting a coroutine that does not suspend. By hand: fill the callee's frame, call it through its pointer,
+ * take its result. Two floors: a caller whose locals are in registers, which no coroutine can have, and one that is a
+ * state machine as well. And two subjects: a callee that the compiler sees, and may inline, and one that it does not.
  */
 #include "floor.h"
 

@@ -48,7 +48,8 @@ static void floor_accept(int listener)
 
 static void floor_write(floor_connection *connection)
 {
-    ssize_t sent = send(connection->fd, connection->kept + connection->sent, connection->size - connection->sent, MSG_NOSIGNAL);
+    ssize_t sent = send(connection->fd, connection->kept + connection->sent, connection->size - connection->sent,
+                        MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN) {
         floor_close(connection);
         return;
@@ -160,6 +161,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "floor") == 0)
         echo_floor(argv[4]);
     else
-        return asyncio_run(ASYNC_NEW(server, .listener = net_listen(argv[4]), .heap = strcmp(argv[1], "asyncio.h") != 0));
+        return asyncio_run(ASYNC_NEW(server, .listener = net_listen(argv[4]),
+                                     .heap = strcmp(argv[1], "asyncio.h") != 0));
     return 0;
 }

@@ -69,8 +69,9 @@ class Server:
 
 def load(server, core, connections, size, seconds):
     """[requests, requests a second, p50, p99, p99.9 in us], or None."""
-    done = subprocess.run([*LOAD.command, str(server.port), str(connections), str(size), str(seconds)], capture_output=True,
-                          text=True, timeout=30 + seconds, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    command = [*LOAD.command, str(server.port), str(connections), str(size), str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30 + seconds,
+                          preexec_fn=lambda: os.sched_setaffinity(0, {core}))
     if done.returncode != 0:
         return None
     return [float(word) for word in done.stdout.split()]
@@ -132,7 +133,7 @@ def idle(results, servers, core, other, seconds):
             with Server(program, subject, core) as server:
                 pid, before = server.process.pid, resident(server.process.pid)
                 holder = subprocess.Popen([*LOAD.command, str(server.port), str(IDLE), "0", str(seconds + 1)],
-                                          stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, {other}))
+                                          preexec_fn=lambda: os.sched_setaffinity(0, {other}))
                 time.sleep(0.7)  # until all are accepted
                 start = cpu_ns(pid)
                 time.sleep(seconds)

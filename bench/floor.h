@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * floor.h - what a careful C programmer writes by hand for one program: a state machine with a `switch`, called through a
- * function pointer; an intrusive ready list; a free list. No cancellation, no errors, no names, nothing to wait for.
+ * floor.h - what a careful C programmer writes by hand for one program: a state machine with a `switch`, called through
+ * a function pointer; an intrusive ready list; a free list. No cancellation, no errors, no names, nothing to wait for.
  */
 #ifndef FLOOR_H
 #define FLOOR_H

@@ -248,8 +248,8 @@ static void ping_pong_place(unsigned long operations)
     asyncio_future_init(&ball[0], &loop);
     asyncio_future_init(&ball[1], &loop);
     each = operations / 2;
-    asyncio_loop_create_task(&loop, ASYNC_AT(&players[0], player, .me = 0, .left = (uint32_t)(operations / 2)), &no_options);
-    asyncio_loop_create_task(&loop, ASYNC_AT(&players[1], player, .me = 1, .left = (uint32_t)(operations / 2)), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_AT(&players[0], player, .me = 0, .left = (uint32_t)each), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_AT(&players[1], player, .me = 1, .left = (uint32_t)each), &no_options);
     bench_start();
     (void)asyncio_run_forever(&loop);
     bench_stop();
@@ -279,8 +279,8 @@ static void ping_pong_heap(unsigned long operations)
     each = operations / 2;
     heap_ball[0] = asyncio_future_new(&loop);
     heap_ball[1] = asyncio_future_new(&loop);
-    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_player, .me = 0, .left = (uint32_t)(operations / 2)), &no_options);
-    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_player, .me = 1, .left = (uint32_t)(operations / 2)), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_player, .me = 0, .left = (uint32_t)each), &no_options);
+    asyncio_loop_create_task(&loop, ASYNC_NEW(heap_player, .me = 1, .left = (uint32_t)each), &no_options);
     bench_start();
     (void)asyncio_run_forever(&loop);
     bench_stop();

@@ -77,7 +77,8 @@ def read():
 
 def write(stored):
     with open(FILE, "w") as file:
-        file.write("# Instructions per operation by callgrind. Written by `make bench-record`, compared by `make bench-check`.\n")
+        file.write("# Instructions per operation by callgrind.\n"
+                   "# Written by `make bench-record`, compared by `make bench-check`.\n")
         for compiler in sorted(stored):
             file.write(f"\n[{compiler}]\n")
             for name, value in sorted(stored[compiler].items()):

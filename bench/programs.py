@@ -97,8 +97,9 @@ def ours(source, name=None, *flags):
 
 
 OURS = [
-    ours("yield"), ours("await"), ours("call"), ours("spawn"), ours("spawn", "spawn-freelist", "-DASYNCIO_FREELIST=1024"),
-    ours("gather"), ours("locks"), ours("timers"), ours("echo"),
+    ours("yield"), ours("await"), ours("call"), ours("spawn"),
+    ours("spawn", "spawn-freelist", "-DASYNCIO_FREELIST=1024"), ours("gather"), ours("locks"), ours("timers"),
+    ours("echo"),
 ]
 
 # ---- Peers ----
@@ -142,17 +143,16 @@ PYTHON = "/usr/bin/python3"
 
 
 def python():
-    def present():
-        return bool(shutil.which(PYTHON)) and subprocess.run([PYTHON, "-c", "import uvloop"], capture_output=True).returncode == 0
-    peer = script("python", PYTHON, "python.py", ["python3", "python3-uvloop"],
-                  lambda: output(PYTHON, "-c", "import sys, uvloop; print(sys.version.split()[0], 'with uvloop', uvloop.__version__)"))
-    peer.present = present
+    names = "import sys, uvloop; print(sys.version.split()[0], 'with uvloop', uvloop.__version__)"
+    peer = script("python", PYTHON, "python.py", ["python3", "python3-uvloop"], lambda: output(PYTHON, "-c", names))
+    peer.present = lambda: bool(shutil.which(PYTHON)) and output(PYTHON, "-c", names)[:1].isdigit()
     return peer
 
 
 def go():
     target = os.path.join(OUT, "peer-go")
-    return Program("go", [target], ["go", "build", "-o", target, "bench/peers/go.go"], ["bench/peers/go.go"], ["golang-go"],
+    source = "bench/peers/go.go"
+    return Program("go", [target], ["go", "build", "-o", target, source], [source], ["golang-go"],
                    lambda: bool(shutil.which("go")), lambda: output("go", "version").split(" ")[2][2:])
 
 

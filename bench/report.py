@@ -35,7 +35,8 @@ def head(results):
 def table(row):
     aim = f"   (aim: at most {row['aim']:g} times the floor)" if row["aim"] else ""
     print(f"\n{row['row']}: {row['title']}{aim}")
-    print(f"{'':28} {'rank':>4} {'ns/op':>10} {'min .. max':>21} {'x floor':>8}" + (f" {'bytes':>7}" if row["memory"] else ""))
+    print(f"{'':28} {'rank':>4} {'ns/op':>10} {'min .. max':>21} {'x floor':>8}"
+          + (f" {'bytes':>7}" if row["memory"] else ""))
     for record in row["subjects"]:
         spread = f"{record['min']:.2f} .. {record['max']:.2f}"
         ratio = f"{record['ratio']:.2f}" if record["ratio"] is not None else "-"
@@ -45,25 +46,28 @@ def table(row):
 
 def echo_table(row):
     print(f"\n{row['row']}: {row['title']}")
-    print(f"{'':28} {'rank':>4} {'req/s':>9} {'min .. max':>18} {'p50':>8} {'p99':>8} {'p99.9 us':>9} {'CPU us/req':>10} {'x floor':>8}")
+    print(f"{'':28} {'rank':>4} {'req/s':>9} {'min .. max':>18} {'p50':>8} {'p99':>8} {'p99.9 us':>9}"
+          f" {'CPU us/req':>10} {'x floor':>8}")
     for record in row["subjects"]:
         spread = f"{record['min']:.0f} .. {record['max']:.0f}"
         ratio = f"{record['ratio']:.2f}" if record["ratio"] is not None else "-"
-        print(f"{record['subject']:28} {record['rank'] or '':>4} {record['requests']:9.0f} {spread:>18} {record['p50']:8.0f}"
-              f" {record['p99']:8.0f} {record['p999']:9.0f} {record['cpu']:10.2f} {ratio:>8}", flush=True)
+        print(f"{record['subject']:28} {record['rank'] or '':>4} {record['requests']:9.0f} {spread:>18}"
+              f" {record['p50']:8.0f} {record['p99']:8.0f} {record['p999']:9.0f} {record['cpu']:10.2f} {ratio:>8}",
+              flush=True)
 
 
 def idle_table(row):
     print(f"\n{row['row']}: {row['title']}")
     print(f"{'':28} {'rank':>4} {'bytes/connection':>17} {'CPU us/s':>9}")
     for record in row["subjects"]:
-        print(f"{record['subject']:28} {record['rank'] or '':>4} {record['bytes']:17.0f} {record['cpu']:9.1f}", flush=True)
+        print(f"{record['subject']:28} {record['rank'] or '':>4} {record['bytes']:17.0f} {record['cpu']:9.1f}",
+              flush=True)
 
 
 def place(subjects, key):
     """Ours at its best, the floor, and the peers, best first; and how many of the peers come before us."""
-    ours = min((record for record in subjects if record["subject"].startswith("asyncio.h")), key=lambda record: record[key],
-               default=None)
+    ours = min((record for record in subjects if record["subject"].startswith("asyncio.h")),
+               key=lambda record: record[key], default=None)
     floor = next((record for record in subjects if record["subject"] == "floor"), None)
     peers = sorted((record for record in subjects if not by_hand(record["subject"])
                     and not record["subject"].startswith("asyncio.h")), key=lambda record: record[key])
@@ -77,8 +81,8 @@ def markdown_row(title, subjects, key, aim=0):
     rank = f"{before + 1} of {len(peers) + 1}" if peers else ""
     others = ", ".join(f"{peer['subject']} {short(peer[key])}" for peer in peers)
     ratio = f"{ours[key] / floor[key]:.2f}" if floor[key] > 0 else "-"
-    return (f"| {title} | {short(ours[key])} | {short(floor[key])} | {ratio} | {format(aim, 'g') if aim else ''} | {rank} |"
-            f" {others} |\n")
+    return (f"| {title} | {short(ours[key])} | {short(floor[key])} | {ratio} | {format(aim, 'g') if aim else ''} |"
+            f" {rank} | {others} |\n")
 
 
 def markdown(results, file):
@@ -104,8 +108,8 @@ def write(results, out):
     with open(os.path.join(out, "results.json"), "w") as file:
         json.dump(results, file, indent=1)
         file.write("\n")
-    fields = ["row", "subject", "rank", "ns", "min", "max", "ratio", "rounds", "bytes", "allocations", "requests", "p50", "p99",
-              "p999", "cpu"]
+    fields = ["row", "subject", "rank", "ns", "min", "max", "ratio", "rounds", "bytes", "allocations", "requests",
+              "p50", "p99", "p999", "cpu", "least_cpu"]
     with open(os.path.join(out, "results.csv"), "w", newline="") as file:
         lines = csv.DictWriter(file, fields, extrasaction="ignore")
         lines.writeheader()
@@ -136,10 +140,12 @@ def chart(out, name, title, records, key):
         f"set terminal svg size 760,{100 + 22 * len(bars)} font 'sans-serif,12' background '#ffffff'",
         f"set output '{os.path.join(out, name)}.svg'",
         f"set title '{title}' noenhanced", "unset key", "set style fill solid 0.9", "set logscale x", "set grid xtics",
-        f"set xrange [{least / 3}:{most * 4}]", f"set yrange [-0.6:{len(bars) - 0.4}]", "set lmargin 26", "set ytics scale 0 noenhanced",
+        f"set xrange [{least / 3}:{most * 4}]", f"set yrange [-0.6:{len(bars) - 0.4}]", "set lmargin 26",
+        "set ytics scale 0 noenhanced",
         "set ytics (" + ", ".join(f"'{record['subject']}' {i}" for i, record in enumerate(bars)) + ")",
         "$bars << END",
-        *(f"{i} {record[key]} {colour(record['subject'])} {short(record[key])}" for i, record in enumerate(bars)), "END",
+        *(f"{i} {record[key]} {colour(record['subject'])} {short(record[key])}" for i, record in enumerate(bars)),
+        "END",
         f"plot $bars using ({least / 3}):1:({least / 3}):2:($1-0.35):($1+0.35):3 with boxxyerror lc rgb variable, "
         "$bars using 2:1:4 with labels left offset 0.5,0 font ',11'",
     ]

@@ -143,8 +143,8 @@ def evaluate(figures):
     for subject, got in figures.items():
         ns = [values[0] for _, values in got]
         ratios = [values[0] / floors[turn] for turn, values in got if turn in floors]
-        records.append({"subject": subject, "ns": statistics.median(ns), "min": min(ns), "max": max(ns), "rounds": len(ns),
-                        "ratio": statistics.median(ratios) if ratios else None,
+        records.append({"subject": subject, "ns": statistics.median(ns), "min": min(ns), "max": max(ns),
+                        "rounds": len(ns), "ratio": statistics.median(ratios) if ratios else None,
                         "bytes": statistics.median(values[1] for _, values in got),
                         "allocations": got[-1][1][3] if subject.startswith("asyncio.h") else None})
     return report.rank(records, "ns")

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * timers.c - a million timers at random deadlines within a second, armed and cancelled, armed and fired; a million tasks
- * that sleep one to two seconds each; one task that sleeps a millisecond again and again. The rows named _virtual have a
- * clock of the program's own, which moves on by whole milliseconds, so that nothing is waited for.
+ * timers.c - a million timers at random deadlines within a second, armed and cancelled, armed and fired; a million
+ * tasks that sleep one to two seconds each; one task that sleeps a millisecond again and again. The rows named _virtual
+ * have a clock of the program's own, which moves on by whole milliseconds, so that nothing is waited for.
  *
  * Two floors: a binary heap with the deadlines in the heap's array, exact; and a hierarchical wheel (256 slots a level)
  * whose deadlines are rounded up to a millisecond, which the library does not do. Both sleep whole milliseconds.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// cxx20.cc - bare C++20 coroutines: a ready queue of handles in a ring, frames from a slab (a free list per size), awaits
-// by symmetric transfer. No cancellation, no errors, no timers.
+// cxx20.cc - bare C++20 coroutines: a ready queue of handles in a ring, frames from a slab (a free list per size),
+// awaits by symmetric transfer. No cancellation, no errors, no timers.
 #include "../bench.h"
 
 #include <coroutine>
@@ -247,7 +247,10 @@ static Call chain(unsigned long depth, unsigned long turns)
     co_return long(i);
 }
 
-static Spawned chain_root(unsigned long turns) { bench_done = static_cast<unsigned long>(co_await chain(bench_size, turns)); }
+static Spawned chain_root(unsigned long turns)
+{
+    bench_done = static_cast<unsigned long>(co_await chain(bench_size, turns));
+}
 
 static void resume(unsigned long operations)
 {

@@ -113,7 +113,8 @@ static void on_event(struct bufferevent *client, short events, void *arg)
         bufferevent_free(client);
 }
 
-static void on_connection(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size, void *arg)
+static void on_connection(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address, int size,
+                          void *arg)
 {
     struct bufferevent *client = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     (void)listener, (void)address, (void)size, (void)arg;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// node.mjs - async functions on Node.js. To yield is to await a promise that is fulfilled: a microtask. Speaks the protocol of
-// bench.h.
+// node.mjs - async functions on Node.js. To yield is to await a promise that is fulfilled: a microtask. Speaks the
+// protocol of bench.h.
 import fs from 'node:fs';
 import net from 'node:net';
 
@@ -39,7 +39,11 @@ async function resume(operations, size) {
 async function pingPong(operations) {
     let done = 0;
     const ball = [null, null];
-    const future = () => { let set; const promise = new Promise(resolve => { set = resolve; }); return { promise, set }; };
+    function future() {
+        let set;
+        const promise = new Promise(resolve => { set = resolve; });
+        return { promise, set };
+    }
     ball[0] = future(); ball[1] = future();
     async function player(me) {
         for (let i = 0; i < operations / 2; i++) {
@@ -89,8 +93,9 @@ function echo(port) {
 }
 
 const rows = {
-    spawn_1: [spawn, 1], spawn_1000: [spawn, 1000], spawn_all: [spawn, 0], yield_2: [yields, 2], yield_1000: [yields, 1000],
-    yield_100000: [yields, 100000], resume_1: [resume, 1], resume_10: [resume, 10], resume_100: [resume, 100],
+    spawn_1: [spawn, 1], spawn_1000: [spawn, 1000], spawn_all: [spawn, 0], yield_2: [yields, 2],
+    yield_1000: [yields, 1000], yield_100000: [yields, 100000], resume_1: [resume, 1],
+    resume_10: [resume, 10], resume_100: [resume, 100],
     ping_pong: [pingPong, 2], timers_cancel: [timersCancel, 1], timers_fire: [timersFire, 1], sleepers: [sleepers, 1],
     wake_1ms: [wake, 1],
 };
@@ -105,9 +110,13 @@ async function run(row, operations) {
 }
 
 async function main([, row, warm, count]) {
-    if (count === undefined) return console.log([...Object.keys(rows), 'echo'].map(name => `${name} Node.js`).join('\n'));
+    if (count === undefined) {
+        console.log([...Object.keys(rows), 'echo'].map(name => `${name} Node.js`).join('\n'));
+        return;
+    }
     if (row === 'echo') return echo(Number(count));
-    const size = rows[row][1] || 1, [warmUp, operations] = [warm, count].map(word => Math.ceil(Number(word) / size) * size);
+    const size = rows[row][1] || 1;
+    const [warmUp, operations] = [warm, count].map(word => Math.ceil(Number(word) / size) * size);
     const before = peak();
     if (warmUp > 0) await run(row, warmUp);
     const ns = await run(row, operations);
