@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include "oracle/runs.h"
 #include <dirent.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "tap.h"
 
 enum { EVERY_SWEPT = 4, EVERY_STARVED = 16 };
@@ -105,6 +107,74 @@ TEST(test_traces) { check_file(".trace", replay); }
 TEST(test_cancelled_everywhere) { check_file(".sweep", sweep_one); }
 TEST(test_every_allocation_fails) { check_file(NULL, starve_one); }
 
+/* What the check of a text says, in a process of its own; answers its status. */
+static int complain(const char *text, char *said, size_t size)
+{
+    int ends[2], status = 0;
+    size_t used = 0;
+    ssize_t got;
+    pid_t child;
+    fflush(NULL);
+    if (pipe(ends) != 0 || (child = fork()) < 0)
+        return -1;
+    if (child == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        (void)for_each("p", text, check_source);
+        _exit(0);
+    }
+    close(ends[1]);
+    while (used + 1 < size && (got = read(ends[0], said + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    said[used] = '\0';
+    close(ends[0]);
+    (void)waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Those that interpret.py refuses with the same words. */
+TEST(test_what_is_no_program)
+{
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"\n \t\r\n# nothing\n", ""},
+        {"task t\n", "p:1: program NAME\n"},
+        {"program\n", "p:1: program NAME\n"},
+        {"program a b\n", "p:1: program NAME\n"},
+        {"\nprogram a\ntask t\n", "p:3: main does not belong here\n"},
+        {"program a\ndef main\nend\nprogram b\ndef main\nlog x\n", "p:6: end is missing\n"},
+        {"program a\ndef main\nend\nend\n", "p:4: no declaration: end\n"},
+        {"program a\ndef main\nend x\n", "p:3: too many words: end x\n"},
+        {"program a\r\ndef main\r\nlog x\r\nend\r\n", ""},
+        {"program a\ndef main\nend", ""},
+        {"program a\ntask t t\ndef main\nend\n", "p:2: t: declared twice\n"},
+        {"program a\ntask self\ndef main\nend\n", "p:2: self cannot be a name\n"},
+        {"program a\nbarrier b 0\ndef main\nend\n", "p:2: 0 is too small\n"},
+        {"program a\nsemaphore s\ndef main\nend\n", "p:2: a number is missing\n"},
+        {"program a\nnumber n 2147483648\ndef main\nend\n", "p:2: 2147483648 has more than 32 bits\n"},
+        {"program a\ndef main\nawait sleep:99999999999999999999\nend\n",
+         "p:3: 99999999999999999999 has more than 32 bits\n"},
+        {"program a\ndef main\nfly\nend\n", "p:3: no statement: fly\n"},
+        {"program a\ndef main\nawait t\nend\n", "p:3: t does not belong here\n"},
+        {"program a\ndef main\nawait\nend\n", "p:3: a word is missing\n"},
+        {"program a\ndef main\nreturn 1 2\nend\n", "p:3: too many words: return 1 2\n"},
+        {"program a\ntask t\ndef main\nspawn t\nend\n", "p:4: a word is missing\n"},
+        {"program a\ndef main\nbreak\nend\n", "p:3: no loop around it\n"},
+        {"program a\ndef main\nreraise\nend\n", "p:3: no except around it\n"},
+        {"program a\ndef main\nelse\nend\n", "p:3: else does not belong here\n"},
+        {"program a\ndef main\ntry\nend\nend\n", "p:4: except or finally\n"},
+        {"program a\ndef main\nraise E0\nend\n", "p:3: E0 is no error\n"},
+        {"program a\ndef main\nif 1 > 2\nend\nend\n", "p:3: == or <\n"},
+        {"program a\ncallback c\nawait sleep:1\nend\ndef main\nend\n", "p:3: await in a callback\n"},
+    };
+    char said[512];
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int status = complain(cases[i][0], said, sizeof said);
+        CHECK_STR(said, cases[i][1]);
+        CHECK_EQ(status, *cases[i][1] != '\0' ? 2 : 0);
+    }
+}
+
 static void run_about(void (*test)(void), const char *what)
 {
     char name[300];
@@ -136,6 +206,7 @@ int main(void)
         return 1;
     }
     keep_trace();
+    RUN(test_what_is_no_program);
     while ((entry = readdir(directory)) != NULL)
         if (strstr(entry->d_name, ".prog") != NULL)
             test_file(entry->d_name);
