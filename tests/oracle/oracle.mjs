@@ -94,9 +94,11 @@ function variants(at) {
 
 // One that differs from CPython, made small, is stored with both traces.
 function store(python, interpreter, program, options) {
+    const isRefused = (got) => got.complaint.endsWith("failed: 2\n");
+    const refused = isRefused(other(interpreter, program, options));
     const differs = (text) => {
         const got = other(interpreter, text, options);
-        return got.complaint !== "" || got.trace !== right(python, text, options);
+        return isRefused(got) === refused && (got.complaint !== "" || got.trace !== right(python, text, options));
     };
     if (!differs(program)) // it was another one before it that went wrong
         return false;
