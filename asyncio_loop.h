@@ -896,7 +896,7 @@ static inline void asyncio__main_over(asyncio_loop *loop, asyncio_task *task)
     asyncio_task *before = loop->last_main;
     loop->last_main = NULL;
     asyncio_task_release(before);
-    if (loop->core.tasks.first != NULL && asyncio_task_done(task)) {
+    if (loop->core.tasks.first != NULL && asyncio_task_done(task) && (task->future.flags & ASYNCIO__HEAP)) {
         loop->last_main = task;
         return;
     }

@@ -1033,6 +1033,71 @@ TEST(test_as_completed_nested)
     CHECK_LOG("0 1 10 11 after 2 10 after 20");
 }
 
+/* An iterator of a program's own: it waits for each item, and its exit waits, too. */
+struct range {
+    asyncio_block block;
+    asyncio_status (*next)(asyncio_block *block, asyncio_coro *self, asyncio_task *task);
+    int items[4], at, count, raise;
+};
+static asyncio_status range_next(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
+{
+    struct range *range = (struct range *)(void *)block;
+    asyncio_value item = range->at < range->count ? (asyncio_value)&range->items[range->at++] : 0;
+    (void)self;
+    if (item == 0)
+        return asyncio__status(range->raise, 0);
+    return asyncio__sleep_for(task, range->at % 2 == 0 ? 0 : ASYNCIO_SECONDS(1), item);
+}
+static asyncio_status range_exit(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err)
+{
+    (void)block, (void)self;
+    log_add(named(err));
+    return asyncio_sleep_for(task, 0);
+}
+static asyncio_status range_resume(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err, int outcome)
+{
+    (void)block, (void)self, (void)task;
+    log_add("left");
+    return asyncio__status(outcome != 0 ? outcome : err, 0);
+}
+static const asyncio_block_type range_type = {NULL, range_exit, range_resume};
+static void range_init(struct range *range, int count, int raise)
+{
+    int i;
+    asyncio__clear(range, sizeof *range);
+    range->block.type = &range_type;
+    range->next = range_next;
+    range->count = count;
+    range->raise = raise;
+    for (i = 0; i < count; i++)
+        range->items[i] = i;
+}
+#define range_of(count, raise) range_init(ASYNCIO__BLOCK, count, raise)
+ASYNC(ranges, struct range range; int *item, err;)
+{
+    ASYNC_BEGIN;
+    ASYNC_FOR(self->item, &self->range, range_of(4, 0)) {
+        if (*self->item == 1)
+            continue;
+        log_number(*self->item);
+        ASYNC_AWAIT(asyncio_sleep(0));
+    }
+    range_init(&self->range, 4, 0);
+    ASYNC_FOR(self->item, &self->range)
+        if (*self->item == 2)
+            break;
+    CHECK_EQ(*self->item, 2);
+    ASYNC_FOR(self->item, &self->range, range_of(2, E2))
+        log_number(*self->item);
+    log_add("never");
+    ASYNC_END;
+}
+TEST(test_async_for_an_iterator_of_ones_own)
+{
+    CHECK_EQ(run(ASYNC_NEW(ranges), NULL), E2);
+    CHECK_LOG("0 2 3 no error left no error left 0 1 E2 left");
+}
+
 static asyncio_as_completed shared;
 ASYNC(asks, int name; asyncio_child *child;)
 {
@@ -1568,6 +1633,7 @@ int main(void)
     RUN(test_as_completed_resume_iterator);
     RUN(test_as_completed_left_early);
     RUN(test_as_completed_nested);
+    RUN(test_async_for_an_iterator_of_ones_own);
     RUN(test_as_completed_reverse_wait);
     RUN(test_shield_result);
     RUN(test_shield_exception);

@@ -176,6 +176,21 @@ TEST(test_debug_mode_reports_who_waits_in_a_frame_that_goes)
     NO_LEAK(before);
 }
 
+/* Storage of the program's is its own: it may start again at once. */
+TEST(test_main_in_storage_again)
+{
+    static struct quick_task storage;
+    int i;
+    open_loop();
+    CHECK_EQ(asyncio_loop_create_task(&loop, ASYNC_NEW(background), &no_options), 0);
+    for (i = 0; i < 3; i++) {
+        CHECK_EQ(asyncio_run_until_complete(&loop, ASYNC_AT(&storage, quick), NULL), 0);
+        CHECK_EQ(storage.future.holds, 0);
+        CHECK(asyncio_task_done(ASYNC_TASK(&storage)));
+    }
+    close_loop();
+}
+
 /* What a task starts while run() ends may wait in a frame that is over by then: it is there until the loop is closed. */
 ASYNC(late, asyncio_event *event;)
 {
@@ -426,6 +441,7 @@ int main(void)
     RUN(test_all_kinds_of_objects_in_main);
     RUN(test_loop_closed_over_a_queue_of_main);
     RUN(test_many_mains);
+    RUN(test_main_in_storage_again);
     RUN(test_task_started_by_the_end);
 #if ASYNCIO_DEBUG
     RUN(test_debug_mode_reports_who_waits_in_a_frame_that_goes);
