@@ -138,6 +138,9 @@ struct asyncio_loop {
     const asyncio_port *port;
     asyncio__timers timers;
     asyncio__node *inbox; /* guarded by the port's lock; read without it as a hint */
+#if !ASYNCIO_THREADS
+    void (*drain)(asyncio_loop *loop); /* who fills the inbox links what empties it */
+#endif
     asyncio_time virtual_now;
     unsigned sources; /* who may wake the loop from outside, see asyncio_loop_add_source */
     int lazy;         /* what iterations may still spend before the next look outside */
@@ -147,19 +150,21 @@ struct asyncio_loop {
 #if ASYNCIO_ALL_TASKS && defined(ASYNCIO_MALLOC)
     asyncio_task *last_main; /* the newest that run_until_complete waited for, held as long as others may use its frame */
 #endif
+#if ASYNCIO_ALL_TASKS
     unsigned watched;                    /* tasks that run()'s shutdown waits for */
     asyncio_handle stop_handle;          /* ends that shutdown */
+#endif
     uint32_t ticks;                      /* iterations so far */
     asyncio_time slow_callback_duration; /* yours to set: what debug mode reports, in ticks; at first 0.1 s */
 #if ASYNCIO_SELECTORS
-    void *selector; /* asyncio/selectors.h */
+    void *selector;                   /* asyncio/selectors.h */
+    struct asyncio__signals *signals; /* asyncio/unix_events.h */
     pthread_mutex_t mutex;
 #endif
 #if ASYNCIO_THREADS
     asyncio__node *closing; /* asyncio/threads.h: who must know when the loop closes; guarded by the port's lock */
 #endif
-    struct asyncio__signals *signals; /* asyncio/unix_events.h */
-    void *user;                       /* yours */
+    void *user; /* yours */
 };
 
 #ifndef ASYNCIO_DEFAULT_PORT
@@ -294,10 +299,15 @@ static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handl
 
 static inline bool asyncio__inbox_waits(asyncio_loop *loop);
 ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop);
+#if ASYNCIO_THREADS
+#define ASYNCIO__DRAIN(loop) asyncio__inbox_drain(loop)
+#else
+#define ASYNCIO__DRAIN(loop) (loop)->drain(loop)
+#endif
 static inline void asyncio__call_soon(asyncio_loop *loop, asyncio_handle *handle)
 {
     if (ASYNCIO__UNLIKELY(asyncio__inbox_waits(loop))) /* what call_soon_threadsafe was given before goes first */
-        asyncio__inbox_drain(loop);
+        ASYNCIO__DRAIN(loop);
     asyncio__handle_queue(loop, handle);
 }
 static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback, void *arg)
@@ -509,6 +519,9 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
     }
     handle->flags &= (uint16_t)(waits | ASYNCIO__HANDLE_HEAP); /* cancelled by another thread, it is still in a list */
     if (waits == 0) {
+#if !ASYNCIO_THREADS
+        loop->drain = asyncio__inbox_drain;
+#endif
         if (handle->of.loop != loop) /* written at its first use only: another thread's cancel reads both unlocked */
             handle->of.loop = loop;
         if (handle->timer.node.wait == NULL || handle->timer.node.wait->wake != NULL)
@@ -610,7 +623,7 @@ ASYNCIO__COLD int asyncio__sleep_until(asyncio_task *task, asyncio_time when)
  * asyncio_sleep_for(task, ticks) - the same in ticks, also for a helper function that the coroutine calls: task is
  * asyncio_current_task(). Its status must be awaited in the same expression.
  */
-ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep_for(asyncio_task *task, asyncio_time ticks,
+ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__sleep_for(asyncio_task *task, asyncio_time ticks,
                                                                   asyncio_value result)
 {
     asyncio_status status = {ASYNCIO__PENDING, 0};
@@ -682,7 +695,7 @@ ASYNCIO__NOINLINE void asyncio__look_outside(asyncio_loop *loop, asyncio_time ti
     loop->core.nudge = false;
     loop->port->wait(loop, timeout);
     if (asyncio__inbox_waits(loop))
-        asyncio__inbox_drain(loop);
+        ASYNCIO__DRAIN(loop);
     if (loop->timers.count != 0)
         asyncio__timers_expire(&loop->timers, asyncio_loop_time(loop));
 }
@@ -803,10 +816,10 @@ ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
             }
         }
         asyncio__run_once(loop);
-        if (loop->stopping || loop->interrupted)
+        if (loop->stopping || (ASYNCIO_SELECTORS && loop->interrupted))
             break;
     }
-    err = loop->interrupted ? ASYNCIO_EINTERRUPT : 0;
+    err = ASYNCIO_SELECTORS && loop->interrupted ? ASYNCIO_EINTERRUPT : 0;
     loop->interrupted = false;
     asyncio__leave_loop(loop);
     return err;
@@ -1051,7 +1064,8 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
 {
     asyncio__node *node;
     asyncio_time when;
-    asyncio__inbox_drain(loop);
+    if (asyncio__inbox_waits(loop))
+        ASYNCIO__DRAIN(loop);
 #if ASYNCIO_ALL_TASKS
     asyncio__tasks_detach(&loop->core);
 #endif

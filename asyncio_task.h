@@ -244,7 +244,7 @@ static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_det
                                                   "ready", false};
 
 /* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
-ASYNCIO__HOT void asyncio__make_ready(asyncio_task *task, int err)
+ASYNCIO__HOT_ONCE void asyncio__make_ready(asyncio_task *task, int err)
 {
     task->future.err = (int16_t)err;
     task->wait.node.wait = &asyncio__ready_wait;
@@ -430,8 +430,8 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
             asyncio__core_of(future->loop)->watched(task);
         if (future->flags & ASYNCIO__FORSAKEN)
             asyncio__core_of(future->loop)->nudge = true;
-        if (future->flags & ASYNCIO__LEFTOVERS)
-            asyncio__leftovers_release(future->loop, task);
+        if ((future->flags & ASYNCIO__LEFTOVERS) && asyncio__core_of(future->loop)->give_up != NULL)
+            asyncio__core_of(future->loop)->give_up(future->loop, task);
     }
     if (ASYNCIO__UNLIKELY(err != 0))
         flags |= err == ASYNCIO_ECANCELLED          ? ASYNCIO__CANCELLED
@@ -462,7 +462,7 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
 ASYNCIO__NOINLINE void asyncio__task_done(asyncio_task *task, int err)
 {
     asyncio_future *future = &task->future;
-    bool usual = err == 0 && future->waiters == NULL && future->holds == 1 && task->wait.node.wait == NULL &&
+    bool usual = !ASYNCIO__SMALL && err == 0 && future->waiters == NULL && future->holds == 1 && task->wait.node.wait == NULL &&
                  !(future->flags & (ASYNCIO__ENDS_OTHERWISE));
 #if ASYNCIO_CONTEXTS
     usual = usual && task->context == NULL;
@@ -832,7 +832,7 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, con
 }
 
 /* asyncio_task_new's work. Where this is inlined, the options never are in memory: their address goes nowhere else. */
-ASYNCIO__HOT int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
+ASYNCIO__HOT_ONCE int asyncio__task_start(asyncio_loop *loop, asyncio_root *root, const asyncio_task_options *options)
 {
     asyncio__core *core = asyncio__core_of(loop);
     asyncio_coro *coro = asyncio__coro_of(root);

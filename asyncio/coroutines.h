@@ -90,7 +90,7 @@ ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, a
     return status.code;
 }
 
-ASYNCIO__HOT asyncio_status asyncio__future_status(asyncio_task *task, asyncio_future *future,
+ASYNCIO__HOT_ONCE asyncio_status asyncio__future_status(asyncio_task *task, asyncio_future *future,
                                                    const asyncio__wait *wait)
 {
     if (ASYNCIO__MAY_BE_NULL(future))
@@ -518,8 +518,7 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
 #define ASYNCIO__OPAQUE(p) ((void)0)
 #endif
 #define ASYNCIO__PREPARE(name, at, mark, ...)                                                                          \
-    asyncio__clear((char *)at + sizeof(asyncio_coro), sizeof *at - sizeof(asyncio_coro));                              \
-    asyncio__coro_init(&at->coro, asyncio__resume_##name, mark);                                                       \
+    asyncio__coro_prepare((asyncio_coro *)(void *)at, sizeof *at, asyncio__resume_##name, mark);                       \
     ASYNCIO__SET((*at), __VA_ARGS__)
 
 /* Field by field, not cleared as a whole: so a compiler knows what create_task and await are about to check. */
@@ -535,6 +534,13 @@ ASYNCIO__HOT void asyncio__coro_init(asyncio_coro *coro, asyncio__resume resume,
     coro->err = 0;
     coro->handler = 1;
     coro->flags = (uint8_t)flags;
+}
+
+/* `coro` is the head of a frame of `size` bytes. */
+ASYNCIO__HOT_ONCE void asyncio__coro_prepare(asyncio_coro *coro, size_t size, asyncio__resume resume, unsigned flags)
+{
+    asyncio__clear((char *)coro + sizeof *coro, size - sizeof *coro);
+    asyncio__coro_init(coro, resume, flags);
 }
 
 /* In debug mode: storage whose task still runs is not to be started again. Asked of the list, not of the storage. */

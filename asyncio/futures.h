@@ -230,7 +230,7 @@ ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
 /* A node's `prev` stands for the link that leads to it, as a node's first member is its `next`: the node before, or the
  * list's head itself. So adding a node does not ask whether there is one before. The head's `prev` and the last one's
  * `next` are stale by design: a switch from task to task has no store to spare. */
-ASYNCIO__HOT void asyncio__ready_push(asyncio__core *core, asyncio__node *node)
+ASYNCIO__HOT_ONCE void asyncio__ready_push(asyncio__core *core, asyncio__node *node)
 {
     asyncio__node **link = core->tail;
     core->tail = &node->next;
@@ -343,6 +343,8 @@ static inline void asyncio__core_init(asyncio__core *core)
 
 /* ---- Leftovers ---- */
 
+ASYNCIO__COLD void asyncio__leftovers_release(asyncio_loop *loop, const asyncio_task *owner);
+
 /* The owner's end looks for them only if it has the flag ASYNCIO__LEFTOVERS. */
 static inline void asyncio__leftover_add(asyncio_task *owner, asyncio__leftover *leftover,
                                          void (*release)(asyncio_loop *loop, asyncio__leftover *leftover))
@@ -352,6 +354,7 @@ static inline void asyncio__leftover_add(asyncio_task *owner, asyncio__leftover 
     leftover->release = release;
     leftover->prev = NULL;
     leftover->next = core->leftovers;
+    core->give_up = asyncio__leftovers_release;
     if (core->leftovers != NULL)
         core->leftovers->prev = leftover;
     core->leftovers = leftover;

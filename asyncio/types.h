@@ -125,12 +125,22 @@
 #else
 #define ASYNCIO__HOT static inline __attribute__((unused))
 #endif
+/* Inline for speed; but one copy where size counts. */
+#ifdef __OPTIMIZE_SIZE__
+#define ASYNCIO__SMALL 1
+#define ASYNCIO__HOT_ONCE ASYNCIO__NOINLINE
+#else
+#define ASYNCIO__SMALL 0
+#define ASYNCIO__HOT_ONCE ASYNCIO__HOT
+#endif
 #define ASYNCIO__NODISCARD __attribute__((warn_unused_result))
 #else
 #define ASYNCIO__LIKELY(x) (x)
 #define ASYNCIO__UNLIKELY(x) (x)
 #define ASYNCIO__COLD static inline
 #define ASYNCIO__HOT static inline
+#define ASYNCIO__SMALL 0
+#define ASYNCIO__HOT_ONCE static inline
 #define ASYNCIO__NOINLINE static inline
 #define ASYNCIO__NODISCARD
 #endif
@@ -452,6 +462,7 @@ typedef struct asyncio__core {
     asyncio_exception_handler default_handler;
     void (*watched)(asyncio_task *task); /* a WATCHED task is done */
     asyncio__leftover *leftovers;
+    void (*give_up)(asyncio_loop *loop, const asyncio_task *owner); /* who adds leftovers links what releases them */
     void *scopes; /* asyncio/scopes.h */
 #if ASYNCIO_MESSAGES
     asyncio_value message; /* of the newest cancel() of a task that runs: the wait that ends its step takes the slot */
