@@ -56,7 +56,8 @@ static bool same(const char *got, size_t size)
 static bool replay(const struct source *source)
 {
     size_t size = wanted_size();
-    bool right = run_kept(source) & same(kept.text, size);
+    bool right = run_kept(source);
+    right &= same(kept.text, size);
     wanted += size;
     return right;
 }

@@ -540,7 +540,7 @@ ASYNC_DEFINE(execute)
         }
         self->flow = NORMAL;
         if (!self->at->awaits)
-            self->flow = perform(self->scope, self->at);
+            self->flow = (int)perform(self->scope, self->at);
         else if (!is_skipped(self->scope, self->at))
             ASYNC_AWAIT_INTO(self->flow, or_say(self->at, new_statement(self->scope, self->at)));
         if (self->flow == RAISE)
