@@ -45,15 +45,14 @@ def per_operation(case):
 
 
 def measure():
-    chosen = [row for row in os.environ.get("ROW", "").split(",") if row]
     cases = []
-    for program in programs.OURS:
+    for program in programs.wanted():
         problem = program.make()
         if problem:
             sys.exit(f"{program.name}: {problem}")
         cases += [(program, subject, row) for row, subject in program.cases
                   if row not in REAL_TIME and not subject.startswith("floor")
-                  and (not chosen or any(row.startswith(name) for name in chosen))]
+                  and programs.chosen(row, "ROW")]
     with ThreadPoolExecutor(int(os.environ.get("JOBS") or 1)) as pool:
         counts = list(pool.map(per_operation, cases))
     return {f"{row} | {subject}": value for (_, subject, row), value in zip(cases, counts)}

@@ -6,6 +6,7 @@ Every program speaks the protocol of bench.h, whatever language it is written in
 
 import glob
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,6 +17,12 @@ OUT = os.path.join(ROOT, "build", "bench")
 CC = shlex.split(os.environ.get("CC") or "cc")
 CXX = shlex.split(os.environ.get("CXX") or "c++")
 CFLAGS = shlex.split(os.environ.get("CFLAGS") or "-O2")
+
+
+def chosen(name, variable):
+    """Is a row or a peer wanted? ROW= and PEERS= hold the beginnings of names."""
+    names = [part for part in os.environ.get(variable, "").split(",") if part]
+    return not names or names == ["all"] or any(name.startswith(part) for part in names)
 
 
 class Program:
@@ -195,6 +202,14 @@ class Tokio(Program):
         with open(self.manifest, "w") as file:
             file.write(CARGO.format(source=self.sources[0]))
         return super().make()
+
+
+def wanted():
+    """Ours, but those of which no row is chosen: to build them takes longer than to run them."""
+    def has_some(program):
+        with open(program.sources[0]) as file:
+            return any(chosen(row, "ROW") for row in re.findall(r'"([a-z]\w+)[" ]', file.read()))
+    return [program for program in OURS if has_some(program)]
 
 
 PEERS = [

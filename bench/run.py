@@ -67,16 +67,11 @@ ROWS = [
 failed = []  # what could not be measured
 
 
-def chosen(name, variable):
-    names = [part for part in os.environ.get(variable, "").split(",") if part]
-    return not names or names == ["all"] or any(name.startswith(part) for part in names)
-
-
 def gather_programs():
     """{row: {subject: program}} of all that can be measured, in order; and a line for each that cannot."""
-    wanted = list(programs.OURS)
+    wanted = programs.wanted()
     if os.environ.get("PEERS", "" if QUICK else "all") != "":
-        wanted += [peer for peer in programs.PEERS if chosen(peer.name, "PEERS")]
+        wanted += [peer for peer in programs.PEERS if programs.chosen(peer.name, "PEERS")]
     cases, skipped = {}, []
     for program in wanted:
         problem = program.make()
@@ -176,13 +171,13 @@ def main():
     results = {"about": about(wanted), "skipped": skipped, "rows": [], "echo": [], "idle": []}
     report.head(results)
     for name, title, fixed, aim, memory in ROWS:
-        if name not in cases or not chosen(name, "ROW"):
+        if name not in cases or not programs.chosen(name, "ROW"):
             continue
         subjects = dict(cases[name])
         records = evaluate(measure(name, subjects, fixed))
         results["rows"].append({"row": name, "title": title, "aim": aim, "memory": memory, "subjects": records})
         report.table(results["rows"][-1])
-    if chosen("echo", "ROW") and "echo" in cases:
+    if programs.chosen("echo", "ROW") and "echo" in cases:
         echo.measure(results, cases["echo"], CORE, QUICK)
     report.write(results, programs.OUT)
     return 1 if failed else 0

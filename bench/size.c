@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * size.c - what things weigh. Compiled for a target, not run there: each size is the size of an array, which run.sh reads
- * with nm -S; so it works with any compiler and any options.
+ * size.c - what things weigh. Compiled for a target, not run there: each size is the size of an array, which
+ * structs.sh reads with nm -S; so it works with any compiler and any options.
  */
 #include "asyncio_loop.h"
 
