@@ -193,7 +193,10 @@ ASYNC(eager_self_cancel, struct cancels_in_its_first_step_task child; int err;)
     ASYNC_END;
 }
 
-TEST(test_self_cancellation_in_the_eager_step) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, eager_self_cancel), 0); }
+TEST(test_self_cancellation_in_the_eager_step)
+{
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, eager_self_cancel), 0);
+}
 
 ASYNC(is_current, asyncio_task *task; asyncio_task **into;)
 {
@@ -289,7 +292,10 @@ ASYNC(all_tasks_blocking, asyncio_future future; struct blocks_on_task a;)
     ASYNC_END;
 }
 
-TEST(test_all_tasks_with_eager_completion) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, all_tasks_completion), 0); }
+TEST(test_all_tasks_with_eager_completion)
+{
+    CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, all_tasks_completion), 0);
+}
 TEST(test_all_tasks_with_blocking) { CHECK_EQ(RUN_CORO_WITH(asyncio_eager_task_factory, all_tasks_blocking), 0); }
 #endif
 

@@ -405,7 +405,8 @@ ASYNC(two_loops, asyncio_gather all; asyncio_child children[3]; asyncio_waiting 
     ASYNC_BEGIN;
     futures_init();
     asyncio_future_init(&self->foreign, &other);
-    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, &a, &self->foreign, NEW(.delay = 0, .end = "no")));
+    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, &a, &self->foreign,
+                                          NEW(.delay = 0, .end = "no")));
     CHECK_EQ(self->err, ASYNCIO_EVALUE);
     CHECK_EQ(self->foreign.holds, 1);
     CHECK_EQ(a.holds, 1);
@@ -716,8 +717,8 @@ ASYNC(wait_really_done, asyncio_waiting waiting; asyncio_child children[2]; asyn
 }
 TEST(test_wait_really_done) { PLAY(wait_really_done); }
 
-ASYNC(wait_again, asyncio_waiting waiting; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield; int done;
-      asyncio_value value;)
+ASYNC(wait_again, asyncio_waiting waiting; asyncio_gather all; asyncio_child children[2]; asyncio_shield shield;
+      int done; asyncio_value value;)
 {
     ASYNC_BEGIN;
     asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 1));
@@ -946,7 +947,8 @@ ASYNC(leaver, int how; asyncio_as_completed each; asyncio_child children[3], *ch
     asyncio_child_set(&self->children[0], NEW(.delay = 1, .value = 1));
     asyncio_child_set(&self->children[1], NEW(.delay = 4, .value = 4, .end = "runs on"));
     asyncio_child_set(&self->children[2], self->third);
-    ASYNC_FOR(self->child, &self->each, asyncio_as_completed(self->children, 3, self->how == LEAVE_TIMEOUT ? 2.0 : 9.0)) {
+    ASYNC_FOR(self->child, &self->each,
+              asyncio_as_completed(self->children, 3, self->how == LEAVE_TIMEOUT ? 2.0 : 9.0)) {
         log_number(self->child->value);
         if (self->how == LEAVE_BREAK)
             break;
@@ -1387,8 +1389,8 @@ ASYNC(everything, asyncio_gather all; asyncio_waiting waiting; asyncio_as_comple
 {
     ASYNC_BEGIN;
     START(NEW(.delay = 3), .into = &self->task);
-    ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, NEW(.delay = 1), NEW(.delay = 2, .raise = E1),
-                                                 NEW(.delay = 0)));
+    ASYNC_AWAIT(asyncio_gather_return_exceptions(&self->all, self->children, NEW(.delay = 1),
+                                                 NEW(.delay = 2, .raise = E1), NEW(.delay = 0)));
     ASYNC_AWAIT(asyncio_shield(&self->shield, NEW(.delay = 1)));
     asyncio_child_set(&self->others[0], NEW(.delay = 1));
     asyncio_child_set(&self->others[1], NEW(.delay = 2, .raise = E1));
@@ -1464,8 +1466,8 @@ ASYNC(allocates_nothing, asyncio_gather all; asyncio_waiting waiting; asyncio_as
 TEST(test_no_allocation) { PLAY(allocates_nothing); }
 
 /* Of a cancelled Task's message, as in CPython: whoever comes first gets it. */
-ASYNC(message_once, asyncio_shield shield; asyncio_gather all; asyncio_child children[1]; asyncio_task *task; int i, err;
-      asyncio_value got;)
+ASYNC(message_once, asyncio_shield shield; asyncio_gather all; asyncio_child children[1]; asyncio_task *task;
+      int i, err; asyncio_value got;)
 {
     ASYNC_BEGIN;
     for (self->i = 0; self->i < 3; self->i++) {

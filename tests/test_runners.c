@@ -1,8 +1,9 @@
 /* run() and Runner: results, errors, options, the orderly end, Ctrl-C. After CPython's test_runners.py.
  *
  * Left out of it: arguments of a wrong type (the compiler refuses them), policies and set_event_loop (there is no
- * current loop but the running one), shutdown of asynchronous generators and executors (there are none), threads in which
- * signals cannot be handled, and what a task's repr() does. test_contexts.c has context variables kept between runs. */
+ * current loop but the running one), shutdown of asynchronous generators and executors (there are none), threads in
+ * which signals cannot be handled, and what a task's repr() does. test_contexts.c has context variables kept between
+ * runs. */
 #include "asyncio.h"
 #include <sys/stat.h>
 #include "tap.h"
@@ -454,11 +455,14 @@ TEST(test_interrupt_wait)
 
 /* Waiting for a Future, it is cancelled, too. */
 static asyncio_future awaited;
-ASYNC(waits_for_future)
+ASYNC(waits_for_future, bool at_once;)
 {
     ASYNC_BEGIN;
     asyncio_future_init(&awaited, NULL);
-    CHECK_EQ(asyncio_call_later(asyncio_get_running_loop(), NULL, 1, interrupt, NULL), 0);
+    if (self->at_once)
+        interrupt(NULL);
+    else
+        CHECK_EQ(asyncio_call_later(asyncio_get_running_loop(), NULL, 1, interrupt, NULL), 0);
     ASYNC_AWAIT(&awaited);
     log_add("not reached");
     ASYNC_END;
@@ -466,6 +470,12 @@ ASYNC(waits_for_future)
 TEST(test_interrupt_wait_for_a_future)
 {
     CHECK_EQ(asyncio_run(ASYNC_NEW(waits_for_future), .loop = reporting_loop(), .quiet = true), ASYNCIO_EINTERRUPT);
+    CHECK(asyncio_future_cancelled(&awaited));
+    CHECK_EQ(asyncio_run(ASYNC_NEW(waits_for_future, .at_once = true), .loop = reporting_loop(), .quiet = true),
+             ASYNCIO_EINTERRUPT);
+    CHECK(asyncio_future_cancelled(&awaited));
+    /* the same with the real port */
+    CHECK_EQ(asyncio_run(ASYNC_NEW(waits_for_future, .at_once = true), .quiet = true), ASYNCIO_EINTERRUPT);
     CHECK(asyncio_future_cancelled(&awaited));
     CHECK_LOG("");
 }

@@ -513,7 +513,10 @@ ASYNC(wait_cancel_woken, asyncio_task *task; int err; asyncio_value why;)
     futures_release();
     ASYNC_END;
 }
-TEST(test_wait_cancelled_when_it_was_woken) { PLAY(wait_cancel_woken, "4 True 5 m CancelledError:z 6 CancelledError:z"); }
+TEST(test_wait_cancelled_when_it_was_woken)
+{
+    PLAY(wait_cancel_woken, "4 True 5 m CancelledError:z 6 CancelledError:z");
+}
 
 ASYNC(timeout_ticks, asyncio_waiting waiting; asyncio_child children[1]; int i, done;)
 {
@@ -877,7 +880,8 @@ ASYNC(shield_logs, asyncio_task *a, *b;)
 }
 TEST(test_shield_cancel_outer_exception)
 {
-    PLAY(shield_logs, "3 tCancelledError:s 5 uCancelledError 7 one 7 two 7 ! exception in shielded future 7 three 8 end");
+    PLAY(shield_logs, "3 tCancelledError:s 5 uCancelledError "
+                      "7 one 7 two 7 ! exception in shielded future 7 three 8 end");
 }
 
 ASYNC(shield_iteration, asyncio_task *inner, *task;)

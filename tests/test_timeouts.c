@@ -328,7 +328,9 @@ ASYNC(busy, int how; asyncio_timeout outer; asyncio_timeout inner; asyncio_try a
                 ASYNC_WITH(&self->inner, asyncio_timeout(self->how == INNER_FIRST ? 0.01 : 0.2))
                 {
                     /* work that blocks */
-                    loop.virtual_now += self->how == BOTH_EXPIRE ? SECONDS(1) : SECONDS(self->how == INNER_FIRST ? 0.09 : 0.15);
+                    loop.virtual_now += self->how == BOTH_EXPIRE   ? SECONDS(1)
+                                        : self->how == INNER_FIRST ? SECONDS(0.09)
+                                                                   : SECONDS(0.15);
                     ASYNC_AWAIT(asyncio_sleep(1));
                     log_add("NOT REACHED");
                 }
