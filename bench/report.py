@@ -102,6 +102,19 @@ def markdown(results, file):
         file.write(markdown_row(row["title"], row["subjects"], "least_cpu"))
 
 
+def summary(results):
+    """The rows in which a peer comes before us, and by how much."""
+    lines = []
+    for rows, key in ((results["rows"], "ns"), (results["echo"], "cpu"), (results["idle"], "bytes")):
+        for row in rows:
+            ours, _, peers, before = place(row["subjects"], key)
+            if before:
+                faster = ", ".join(f"{peer['subject']} {short(peer[key])}" for peer in peers[:before])
+                lines.append(f"#   {row['row']}: {short(ours[key])}, behind {faster}")
+    if lines:
+        print("\n# Not first:\n" + "\n".join(lines))
+
+
 def write(results, out):
     with open(os.path.join(out, "results.md"), "w") as file:
         markdown(results, file)

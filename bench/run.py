@@ -179,6 +179,7 @@ def main():
         report.table(results["rows"][-1])
     if programs.chosen("echo", "ROW") and "echo" in cases:
         echo.measure(results, cases["echo"], CORE, QUICK)
+    report.summary(results)
     report.write(results, programs.OUT)
     return 1 if failed else 0
 
