@@ -474,6 +474,37 @@ TEST(test_task_set_methods)
     close_loop();
 }
 
+#if ASYNCIO_TRACEBACK && ASYNCIO_STRINGS
+/* However often a failed one is awaited: the traceback of each error has the frames of that await, and no others. */
+ASYNC(awaits_failed, asyncio_task *task;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(self->task);
+    ASYNC_END;
+}
+ASYNC(awaits_it_often, struct gives_task failing; asyncio_task *task; struct awaits_failed sub; int i; int err;
+      asyncio_value detail;)
+{
+    const asyncio_frame_info *frame;
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_AT(&self->failing, gives, .err = E1), .into = &self->task);
+    for (self->i = 0; self->i < 5; self->i++) {
+        ASYNC_CATCH_INTO(self->err, self->detail, ASYNC_IN(&self->sub, awaits_failed, .task = self->task));
+        CHECK_EQ(self->err, E1);
+        while ((frame = asyncio_traceback(&loop, &self->detail)) != NULL)
+            log_add(frame->function);
+    }
+    asyncio_task_release(self->task);
+    ASYNC_END;
+}
+
+TEST(test_future_traceback)
+{
+    CHECK_EQ(RUN_CORO(NULL, awaits_it_often), 0);
+    CHECK_LOG("awaits_failed gives awaits_failed gives awaits_failed gives awaits_failed gives awaits_failed gives");
+}
+#endif
+
 TEST(test_callbacks_of_a_task)
 {
     static struct gives_task storage;
@@ -778,6 +809,9 @@ int main(void)
     RUN(test_handle_cancel);
     RUN(test_handle_cancel_from_an_earlier_callback);
     RUN(test_task_set_methods);
+#if ASYNCIO_TRACEBACK && ASYNCIO_STRINGS
+    RUN(test_future_traceback);
+#endif
     RUN(test_callbacks_of_a_task);
     RUN(test_tb_logger_not_called_after_cancel);
     RUN(test_tb_logger_result_unretrieved);
