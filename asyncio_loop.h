@@ -148,7 +148,7 @@ struct asyncio_loop {
     void *memory;                        /* of asyncio_new_event_loop: this struct */
     asyncio_future *target;              /* what run_until_complete waits for */
 #if ASYNCIO_ALL_TASKS && defined(ASYNCIO_MALLOC)
-    asyncio_task *last_main; /* the newest that run_until_complete waited for, held as long as others may use its frame */
+    asyncio_task *last_main; /* the newest that run_until_complete waited for, held while others may use its frame */
 #endif
 #if ASYNCIO_ALL_TASKS
     unsigned watched;                    /* tasks that run()'s shutdown waits for */
@@ -255,7 +255,8 @@ static inline void asyncio__free_all(void) {}
 
 /* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it;
  * the loop's close does not. One that nobody will settle any more and that has callbacks must be cancelled before, or
- * they removed: who waits keeps it. loop NULL: the running loop; NULL if none runs. Source: base_events.py:create_future */
+ * they removed: who waits keeps it. loop NULL: the running loop; NULL if none runs.
+ * Source: base_events.py:create_future */
 static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 {
     asyncio_future *future = NULL;
@@ -873,8 +874,9 @@ ASYNCIO__NOINLINE int asyncio__run_until(asyncio_loop *loop, asyncio_future *fut
  *   Returns    0; the coroutine's error (ASYNCIO_ECANCELLED if it was cancelled); ASYNCIO_ESTOPPED if the loop was
  *              stopped before; ASYNCIO_EDEADLOCK if nothing can complete it any more (reported: who waits on what);
  *              ASYNCIO_EWRONGLOOP for another loop's Future; what asyncio_run_forever and create_task return
- *   Memory     allocates nothing. A coroutine of ASYNC_NEW is freed when it is over and no other task is left; else when
- *              the next one that is run to its end is over, or the loop is closed: tasks may wait for what lies in it.
+ *   Memory     allocates nothing. A coroutine of ASYNC_NEW is freed when it is over and no other task is left; else
+ *              when the next one that is run to its end is over, or the loop is closed: tasks may wait for what lies
+ *              in it.
  *   Source     base_events.py:BaseEventLoop.run_until_complete. Differs: CPython waits for ever where this finds a
  *              deadlock; threads and interrupts that may still come must be announced by asyncio_loop_add_source.
  */
@@ -901,8 +903,8 @@ static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *f
     return err;
 }
 
-/* A main coroutine is over, or nobody waits for it any more: gives up the caller's hold, but not while tasks are left that
- * may wait for something in its frame. One is kept, so that who runs many does not grow. */
+/* A main coroutine is over, or nobody waits for it any more: gives up the caller's hold, but not while tasks are left
+ * that may wait for something in its frame. One is kept, so that who runs many does not grow. */
 static inline void asyncio__main_over(asyncio_loop *loop, asyncio_task *task)
 {
 #if ASYNCIO_ALL_TASKS && defined(ASYNCIO_MALLOC)
@@ -954,8 +956,8 @@ static inline asyncio_exception_handler asyncio_get_exception_handler(asyncio_lo
 
 /* asyncio_set_debug, asyncio_get_debug - debug mode: steps and callbacks that take loop->slow_callback_duration or
  * longer are reported, call_soon and timers from a wrong thread refused, ASYNC_AT of a running task's storage reported,
- * and who waits in the frame of a task that ends (of the 1,000 oldest tasks). Costs two clock readings a callback, and a
- * look at these at a heap task's end. Source: base_events.py:BaseEventLoop.set_debug */
+ * and who waits in the frame of a task that ends (of the 1,000 oldest tasks). Costs two clock readings a callback, and
+ * a look at these at a heap task's end. Source: base_events.py:BaseEventLoop.set_debug */
 static inline void asyncio_set_debug(asyncio_loop *loop, bool debug) { loop->core.debug = debug; }
 static inline bool asyncio_get_debug(const asyncio_loop *loop) { return loop->core.debug; }
 

@@ -415,7 +415,7 @@ typedef struct asyncio_frame_info {
     const char *function; /* it and the file are NULL without ASYNCIO_STRINGS */
     const char *file;
     int line;               /* 0 if unknown */
-    uint32_t serial, outer; /* the library's: its number in the ring, or its size; and the number of the frame outside */
+    uint32_t serial, outer; /* the library's: its number in the ring, or its size; that of the frame outside */
 } asyncio_frame_info;
 
 /* Options of create_task; leave out what you do not need, later versions may add more.

@@ -261,6 +261,7 @@ TEST(test_coroutine_handed_to_one_that_never_runs)
 
 /* ---- Futures that nobody will settle ---- */
 
+static char callback[] = "callback";
 static void on_done(asyncio_future *future, void *arg)
 {
     log_add((const char *)arg);
@@ -273,11 +274,11 @@ TEST(test_pending_future_on_the_heap_with_callbacks)
         asyncio_future *future;
         open_loop();
         future = asyncio_future_new(&loop);
-        CHECK_EQ(asyncio_future_add_done_callback(future, NULL, on_done, (void *)(uintptr_t)"callback"), 0);
+        CHECK_EQ(asyncio_future_add_done_callback(future, NULL, on_done, callback), 0);
         if (how == 0)
             CHECK(asyncio_future_cancel(future, NULL));
         else if (how == 1)
-            CHECK_EQ(asyncio_future_remove_done_callback(future, on_done, (void *)(uintptr_t)"callback"), 1);
+            CHECK_EQ(asyncio_future_remove_done_callback(future, on_done, callback), 1);
         asyncio_future_release(future);
         if (how == 2) /* who will settle it needs no hold: its callback keeps it */
             CHECK_EQ(asyncio_future_set_result(future, 0), 0);
