@@ -3,7 +3,7 @@
  * gather, wait, as_completed and shield: CPython's tests under their names (test_tasks.py), and what C adds: errors,
  * memory, storage that goes, a cancel in every iteration.
  */
-#include "fixture.h"
+#include "children.h"
 #include <math.h>
 
 #if defined(ASYNC_NEW) && ASYNCIO_STRINGS
@@ -19,44 +19,8 @@
         CHECK_EQ(reports, want);                                                                                       \
     } while (0)
 
-ASYNC(worker, double delay; asyncio_value value; int raise; const char *end, *stopped; int err;)
-{
-    ASYNC_BEGIN;
-    if (self->delay >= 0)
-        ASYNC_CATCH_ALL(self->err, asyncio_sleep(self->delay));
-    if (self->err != 0) {
-        if (self->stopped != NULL)
-            log_tick(self->stopped);
-        ASYNC_RAISE(self->err);
-    }
-    if (self->end != NULL)
-        log_tick(self->end);
-    if (self->raise != 0)
-        ASYNC_RAISE(self->raise);
-    ASYNC_RETURN(self->value);
-    ASYNC_END;
-}
 #define NEW(...) ASYNC_NEW(worker, __VA_ARGS__)
 
-static asyncio_future a, b, c, d, e, f;
-static void futures_init(void)
-{
-    asyncio_future_init(&a, &loop);
-    asyncio_future_init(&b, &loop);
-    asyncio_future_init(&c, &loop);
-    asyncio_future_init(&d, &loop);
-    asyncio_future_init(&e, &loop);
-    asyncio_future_init(&f, &loop);
-}
-static void futures_release(void)
-{
-    asyncio_future_release(&a);
-    asyncio_future_release(&b);
-    asyncio_future_release(&c);
-    asyncio_future_release(&d);
-    asyncio_future_release(&e);
-    asyncio_future_release(&f);
-}
 static void says_done(asyncio_future *future, void *arg)
 {
     CHECK(asyncio_future_done(future));
@@ -82,6 +46,7 @@ ASYNC(first_error, asyncio_gather all; asyncio_child children[2]; asyncio_task *
     asyncio_task_release(self->slow);
     ASYNC_END;
 }
+
 /* The first error ends it, once; what the others do then is nobody's business. */
 ASYNC(five_futures, asyncio_gather all; asyncio_child children[5]; asyncio_handle handle; asyncio_future *outer;)
 {

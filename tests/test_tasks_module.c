@@ -4,7 +4,7 @@
  * cancel_and_wait. The logs (iteration, what happened) are what CPython 3.14.2 gives for the same programs, but where a
  * test says otherwise. test_gather_wait.c has CPython's own tests, and what C adds: memory, errors, storage.
  */
-#include "fixture.h"
+#include "children.h"
 
 #if defined(ASYNC_NEW) && ASYNCIO_STRINGS
 #include <stdarg.h>
@@ -48,20 +48,6 @@ static void say_error(const char *prefix, int err, asyncio_value detail)
         CHECK_LOG(want);                                                                                               \
         CHECK_EQ(blocks, before);                                                                                      \
     } while (0)
-
-/* Sleeps unless negative, says something, raises or returns. */
-ASYNC(worker, double delay; asyncio_value value; int raise; const char *end;)
-{
-    ASYNC_BEGIN;
-    if (self->delay >= 0)
-        ASYNC_AWAIT(asyncio_sleep(self->delay));
-    if (self->end != NULL)
-        log_tick(self->end);
-    if (self->raise != 0)
-        ASYNC_RAISE(self->raise);
-    ASYNC_RETURN(self->value);
-    ASYNC_END;
-}
 
 /* Cancelled, it takes a second to clean up. */
 ASYNC(slow_to_stop, int err; asyncio_value why;)
@@ -117,33 +103,19 @@ ASYNC(leftover, asyncio_gather all; asyncio_child children[2]; asyncio_task *tas
 }
 TEST(test_who_gather_left_takes_its_iteration) { PLAY(leftover, "4 E1 6 slow 9 end"); }
 
-static asyncio_future future_a, future_b, future_c;
 static asyncio_gather static_all;
 static asyncio_child static_children[4];
-
-static void futures_init(void)
-{
-    asyncio_future_init(&future_a, &loop);
-    asyncio_future_init(&future_b, &loop);
-    asyncio_future_init(&future_c, &loop);
-}
-static void futures_release(void)
-{
-    asyncio_future_release(&future_a);
-    asyncio_future_release(&future_b);
-    asyncio_future_release(&future_c);
-}
 
 ASYNC(cancel_refused, asyncio_task *task;)
 {
     ASYNC_BEGIN;
     futures_init();
     asyncio_create_task(ASYNC_NEW(awaits, .prefix = "",
-                                  .future = asyncio_gather_future(&static_all, static_children, &future_a)),
+                                  .future = asyncio_gather_future(&static_all, static_children, &a)),
                         .into = &self->task);
     TURN;
     TURN;
-    asyncio_future_set_result(&future_a, 1);
+    asyncio_future_set_result(&a, 1);
     log_tick(truth(asyncio_future_cancel(asyncio_gather_outer(&static_all), NULL)));
     log_tick(truth(asyncio_task_cancel(self->task, "m")));
     ASYNC_AWAIT(self->task);
@@ -162,7 +134,7 @@ static void cancel_outer(asyncio_future *future, void *arg)
 ASYNC(awaits_value, asyncio_value value;)
 {
     ASYNC_BEGIN;
-    ASYNC_AWAIT_INTO(self->value, &future_a);
+    ASYNC_AWAIT_INTO(self->value, &a);
     ASYNC_RETURN(self->value);
     ASYNC_END;
 }
@@ -172,8 +144,8 @@ ASYNC(cancel_too_late, asyncio_future *outer; asyncio_handle handle;)
     futures_init();
     self->outer = asyncio_gather_future(&static_all, static_children, ASYNC_NEW(awaits_value));
     TURN;
-    asyncio_future_add_done_callback(&future_a, &self->handle, cancel_outer, NULL);
-    asyncio_future_set_result(&future_a, 42);
+    asyncio_future_add_done_callback(&a, &self->handle, cancel_outer, NULL);
+    asyncio_future_set_result(&a, 42);
     ASYNC_AWAIT(self->outer);
     CHECK(!asyncio_future_cancelled(self->outer));
     CHECK_EQ(static_children[0].value, 42);
@@ -259,8 +231,8 @@ ASYNC(last_words, asyncio_gather all; asyncio_child children[4]; int i;)
     futures_init();
     ASYNC_AWAIT(asyncio_gather_return_exceptions(
         &self->all, self->children, ASYNC_NEW(cancels_itself, .message = "w"),
-        ASYNC_NEW(cancels_itself, .message = "x", .waits = true), &future_a,
-        ASYNC_NEW(cancels_future, .future = &future_a)));
+        ASYNC_NEW(cancels_itself, .message = "x", .waits = true), &a,
+        ASYNC_NEW(cancels_future, .future = &a)));
     for (self->i = 0; self->i < 3; self->i++)
         say_error("", self->children[self->i].err, self->children[self->i].value);
     CHECK_EQ(self->children[3].err, 0);
@@ -363,12 +335,12 @@ ASYNC(done_children, asyncio_gather all; asyncio_child children[3]; int err;)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_future_set_exception(&future_a, E1);
-    asyncio_future_set_exception(&future_b, E2);
+    asyncio_future_set_exception(&a, E1);
+    asyncio_future_set_exception(&b, E2);
     asyncio_call_soon(&loop, NULL, say_soon, (void *)(uintptr_t)"cb");
-    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, &future_c, &future_a, &future_b));
+    ASYNC_CATCH(self->err, asyncio_gather(&self->all, self->children, &c, &a, &b));
     log_tick(named(self->err));
-    asyncio_future_set_exception(&future_c, E2);
+    asyncio_future_set_exception(&c, E2);
     TURN;
     TURN;
     log_tick("end");
@@ -380,14 +352,14 @@ TEST(test_children_that_are_done_already) { PLAY(done_children, "1 E1 2 cb 3 end
 ASYNC(adds_callback)
 {
     ASYNC_BEGIN;
-    asyncio_future_add_done_callback(&future_a, NULL, say_word, (void *)(uintptr_t)"eager");
+    asyncio_future_add_done_callback(&a, NULL, say_word, (void *)(uintptr_t)"eager");
     ASYNC_RETURN(1);
     ASYNC_END;
 }
 ASYNC(awaits_a, asyncio_value value;)
 {
     ASYNC_BEGIN;
-    ASYNC_AWAIT_INTO(self->value, &future_a);
+    ASYNC_AWAIT_INTO(self->value, &a);
     log_tick("aw");
     ASYNC_RETURN(self->value);
     ASYNC_END;
@@ -397,12 +369,12 @@ ASYNC(eager_mix, asyncio_gather all; asyncio_child children[4]; asyncio_future *
     ASYNC_BEGIN;
     futures_init();
     asyncio_set_task_factory(&loop, asyncio_eager_task_factory);
-    asyncio_future_add_done_callback(&future_a, NULL, say_word, (void *)(uintptr_t)"first");
-    self->outer = asyncio_gather_future(&self->all, self->children, &future_a, ASYNC_NEW(adds_callback), &future_a,
+    asyncio_future_add_done_callback(&a, NULL, say_word, (void *)(uintptr_t)"first");
+    self->outer = asyncio_gather_future(&self->all, self->children, &a, ASYNC_NEW(adds_callback), &a,
                                         ASYNC_NEW(awaits_a));
     asyncio_future_add_done_callback(self->outer, NULL, say_word, (void *)(uintptr_t)"outer");
     TURN;
-    asyncio_future_set_result(&future_a, 3);
+    asyncio_future_set_result(&a, 3);
     ASYNC_AWAIT(self->outer);
     for (self->i = 0; self->i < 4; self->i++)
         say("%d", (int)self->children[self->i].value);
@@ -417,12 +389,12 @@ TEST(test_gather_with_eager_tasks) { PLAY(eager_mix, "3 first 3 eager 3 aw 5 out
 static void set_b(void *arg)
 {
     (void)arg;
-    asyncio_future_set_result(&future_b, 1);
+    asyncio_future_set_result(&b, 1);
 }
 static void set_b_late(void *arg)
 {
     (void)arg;
-    asyncio_future_set_result(&future_b, 1);
+    asyncio_future_set_result(&b, 1);
     log_tick("late");
 }
 static void soon(asyncio_future *future, void *arg)
@@ -439,8 +411,8 @@ static void soon_late(void *arg)
 ASYNC(waits_first, const char *prefix; asyncio_waiting waiting; asyncio_child children[2]; int done;)
 {
     ASYNC_BEGIN;
-    asyncio_child_set(&self->children[0], &future_a);
-    asyncio_child_set(&self->children[1], &future_b);
+    asyncio_child_set(&self->children[0], &a);
+    asyncio_child_set(&self->children[1], &b);
     ASYNC_AWAIT_INTO(self->done, asyncio_wait(&self->waiting, self->children, 2, ASYNCIO_FIRST_COMPLETED));
     if (self->prefix != NULL)
         log_tick(self->prefix);
@@ -458,8 +430,8 @@ ASYNC(really_done, asyncio_task *task;)
     asyncio_create_task(ASYNC_NEW(waits_first), .into = &self->task);
     TURN;
     TURN;
-    asyncio_future_add_done_callback(&future_a, NULL, soon, NULL);
-    asyncio_future_set_result(&future_a, 0);
+    asyncio_future_add_done_callback(&a, NULL, soon, NULL);
+    asyncio_future_set_result(&a, 0);
     ASYNC_AWAIT(self->task);
     TURN;
     log_tick("end");
@@ -477,7 +449,7 @@ ASYNC(leftover_iteration, asyncio_task *task;)
     futures_init();
     asyncio_create_task(ASYNC_NEW(waits_first, .prefix = "m"), .into = &self->task);
     TURN;
-    asyncio_future_set_result(&future_a, 0);
+    asyncio_future_set_result(&a, 0);
     asyncio_call_soon(&loop, NULL, soon_late, NULL);
     ASYNC_AWAIT(asyncio_sleep(1));
     log_tick("end");
@@ -490,7 +462,7 @@ TEST(test_wait_leftover_iteration) { PLAY(leftover_iteration, "4 m 4 late 6 end"
 ASYNC(waits_a, asyncio_waiting waiting; asyncio_child children[1]; int err; asyncio_value why;)
 {
     ASYNC_BEGIN;
-    asyncio_child_set(&self->children[0], &future_a);
+    asyncio_child_set(&self->children[0], &a);
     ASYNC_CATCH_ALL_INTO(self->err, self->why, asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED));
     say_error("m ", self->err, self->why);
     asyncio_child_release(&self->children[0]);
@@ -505,7 +477,7 @@ ASYNC(wait_cancel_woken, asyncio_task *task; int err; asyncio_value why;)
     asyncio_create_task(ASYNC_NEW(waits_a), .into = &self->task);
     TURN;
     TURN;
-    asyncio_future_set_result(&future_a, 1);
+    asyncio_future_set_result(&a, 1);
     asyncio_call_soon(&loop, NULL, cancel_z, self->task);
     ASYNC_CATCH_ALL_INTO(self->err, self->why, self->task);
     say_error("", self->err, self->why);
@@ -523,7 +495,7 @@ ASYNC(timeout_ticks, asyncio_waiting waiting; asyncio_child children[1]; int i, 
     ASYNC_BEGIN;
     futures_init();
     for (self->i = 0; self->i < 3; self->i++) {
-        asyncio_child_set(&self->children[0], &future_a);
+        asyncio_child_set(&self->children[0], &a);
         ASYNC_AWAIT_INTO(self->done,
                          asyncio_wait(&self->waiting, self->children, 1, ASYNCIO_ALL_COMPLETED,
                                       self->i == 0 ? 0 : self->i == 1 ? -1 : 1));
@@ -660,17 +632,17 @@ ASYNC(each_woken_cancelled, asyncio_task *task;)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_child_set(&each_children[0], &future_a);
-    asyncio_child_set(&each_children[1], &future_b);
+    asyncio_child_set(&each_children[0], &a);
+    asyncio_child_set(&each_children[1], &b);
     asyncio_as_completed_init(&each, each_children, 2);
     asyncio_create_task(ASYNC_NEW(asks, .name = "a "), .into = &self->task);
     asyncio_create_task(ASYNC_NEW(asks, .name = "b "));
     TURN;
     TURN;
-    asyncio_future_set_result(&future_a, TEXT("x"));
-    asyncio_future_add_done_callback(&future_a, NULL, cancel_k, self->task);
+    asyncio_future_set_result(&a, TEXT("x"));
+    asyncio_future_add_done_callback(&a, NULL, cancel_k, self->task);
     ASYNC_AWAIT(asyncio_sleep(1));
-    asyncio_future_set_result(&future_b, TEXT("y"));
+    asyncio_future_set_result(&b, TEXT("y"));
     ASYNC_AWAIT(asyncio_sleep(1));
     log_tick("end");
     asyncio_task_release(self->task);
@@ -689,7 +661,7 @@ TEST(test_as_completed_cancelled_when_it_was_woken)
 ASYNC(steals, asyncio_child *child;)
 {
     ASYNC_BEGIN;
-    ASYNC_AWAIT(&future_c);
+    ASYNC_AWAIT(&c);
     ASYNC_AWAIT_INTO(self->child, asyncio_as_completed_next(&each));
     say("thief %s", (const char *)self->child->value);
     ASYNC_END;
@@ -697,22 +669,22 @@ ASYNC(steals, asyncio_child *child;)
 static void set_c(asyncio_future *future, void *arg)
 {
     (void)future, (void)arg;
-    asyncio_future_set_result(&future_c, 0);
+    asyncio_future_set_result(&c, 0);
 }
 ASYNC(each_steal)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_child_set(&each_children[0], &future_a);
-    asyncio_child_set(&each_children[1], &future_b);
-    asyncio_future_add_done_callback(&future_a, NULL, set_c, NULL); /* before the iterator's own */
+    asyncio_child_set(&each_children[0], &a);
+    asyncio_child_set(&each_children[1], &b);
+    asyncio_future_add_done_callback(&a, NULL, set_c, NULL); /* before the iterator's own */
     asyncio_as_completed_init(&each, each_children, 2);
     asyncio_create_task(ASYNC_NEW(steals));
     asyncio_create_task(ASYNC_NEW(asks, .name = "a "));
     TURN;
-    asyncio_future_set_result(&future_a, TEXT("x"));
+    asyncio_future_set_result(&a, TEXT("x"));
     ASYNC_AWAIT(asyncio_sleep(1));
-    asyncio_future_set_result(&future_b, TEXT("y"));
+    asyncio_future_set_result(&b, TEXT("y"));
     ASYNC_AWAIT(asyncio_sleep(1));
     log_tick("end");
     asyncio_as_completed_close(&each);
@@ -781,11 +753,11 @@ ASYNC(each_done, asyncio_child *child;)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_future_set_result(&future_a, TEXT("f"));
-    asyncio_future_set_result(&future_b, TEXT("g"));
-    asyncio_child_set(&each_children[0], &future_a);
-    asyncio_child_set(&each_children[1], &future_b);
-    asyncio_child_set(&each_children[2], &future_a);
+    asyncio_future_set_result(&a, TEXT("f"));
+    asyncio_future_set_result(&b, TEXT("g"));
+    asyncio_child_set(&each_children[0], &a);
+    asyncio_child_set(&each_children[1], &b);
+    asyncio_child_set(&each_children[2], &a);
     ASYNC_FOR(self->child, &each, asyncio_as_completed(each_children, 3))
         log_tick((const char *)self->child->value);
     ASYNC_FOR(self->child, &each, asyncio_as_completed(each_children, 0))
@@ -815,19 +787,19 @@ ASYNC(shield_same_tick, asyncio_task *task; int err;)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_create_task(ASYNC_NEW(shields, .future = &future_a, .prefix = ""), .into = &self->task);
+    asyncio_create_task(ASYNC_NEW(shields, .future = &a, .prefix = ""), .into = &self->task);
     TURN;
     asyncio_task_cancel(self->task, "s");
-    asyncio_future_set_exception(&future_a, E1);
+    asyncio_future_set_exception(&a, E1);
     ASYNC_CATCH_ALL(self->err, self->task);
     log_tick("t");
     asyncio_task_release(self->task);
     TURN;
     TURN;
     log_tick("end");
-    CHECK(future_a.flags & ASYNCIO__UNREAD);
-    CHECK_EQ(future_a.holds, 1);
-    asyncio_future_exception(&future_a);
+    CHECK(a.flags & ASYNCIO__UNREAD);
+    CHECK_EQ(a.holds, 1);
+    asyncio_future_exception(&a);
     futures_release();
     ASYNC_END;
 }
@@ -837,9 +809,9 @@ ASYNC(shield_then_cancel, asyncio_task *task; int err;)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_create_task(ASYNC_NEW(shields, .future = &future_a, .prefix = ""), .into = &self->task);
+    asyncio_create_task(ASYNC_NEW(shields, .future = &a, .prefix = ""), .into = &self->task);
     TURN;
-    asyncio_future_set_exception(&future_a, E1);
+    asyncio_future_set_exception(&a, E1);
     TURN;
     log_tick(truth(asyncio_task_cancel(self->task, "s")));
     ASYNC_CATCH_ALL(self->err, self->task);
@@ -857,19 +829,19 @@ ASYNC(shield_logs, asyncio_task *a, *b;)
 {
     ASYNC_BEGIN;
     futures_init();
-    asyncio_create_task(ASYNC_NEW(shields, .future = &future_a, .prefix = "t"), .into = &self->a);
-    asyncio_create_task(ASYNC_NEW(shields, .future = &future_a, .prefix = "u"), .into = &self->b);
+    asyncio_create_task(ASYNC_NEW(shields, .future = &a, .prefix = "t"), .into = &self->a);
+    asyncio_create_task(ASYNC_NEW(shields, .future = &a, .prefix = "u"), .into = &self->b);
     TURN;
-    asyncio_future_add_done_callback(&future_a, NULL, say_word, (void *)(uintptr_t)"one");
+    asyncio_future_add_done_callback(&a, NULL, say_word, (void *)(uintptr_t)"one");
     asyncio_task_cancel(self->a, "s");
     TURN;
     TURN;
-    asyncio_future_add_done_callback(&future_a, NULL, say_word, (void *)(uintptr_t)"two");
+    asyncio_future_add_done_callback(&a, NULL, say_word, (void *)(uintptr_t)"two");
     asyncio_task_cancel(self->b, NULL);
     TURN;
     TURN;
-    asyncio_future_add_done_callback(&future_a, NULL, say_word, (void *)(uintptr_t)"three");
-    asyncio_future_set_exception(&future_a, E1);
+    asyncio_future_add_done_callback(&a, NULL, say_word, (void *)(uintptr_t)"three");
+    asyncio_future_set_exception(&a, E1);
     TURN;
     TURN;
     log_tick("end");
@@ -905,13 +877,13 @@ ASYNC(gather_in_shield, asyncio_gather all; asyncio_child children[2]; asyncio_s
 {
     ASYNC_BEGIN;
     futures_init();
-    (void)asyncio_shield(&self->shield, asyncio_gather_future(&self->all, self->children, &future_a, &future_b));
+    (void)asyncio_shield(&self->shield, asyncio_gather_future(&self->all, self->children, &a, &b));
     CHECK(asyncio_future_cancel(asyncio_shield_outer(&self->shield), NULL));
     TURN;
     log_tick(truth(asyncio_future_cancelled(asyncio_shield_outer(&self->shield))));
     asyncio_shield_close(&self->shield);
-    asyncio_future_set_result(&future_a, 1);
-    asyncio_future_set_result(&future_b, 2);
+    asyncio_future_set_result(&a, 1);
+    asyncio_future_set_result(&b, 2);
     TURN;
     CHECK_EQ(asyncio_future_exception(asyncio_gather_outer(&self->all)), 0);
     say("%d %d", (int)self->children[0].value, (int)self->children[1].value);
@@ -926,19 +898,19 @@ ASYNC(shields_in_gather, asyncio_gather all; asyncio_child children[2]; asyncio_
 {
     ASYNC_BEGIN;
     futures_init();
-    (void)asyncio_shield(&self->a, &future_a);
-    (void)asyncio_shield(&self->b, &future_b);
+    (void)asyncio_shield(&self->a, &a);
+    (void)asyncio_shield(&self->b, &b);
     (void)asyncio_gather(&self->all, self->children, asyncio_shield_outer(&self->a), asyncio_shield_outer(&self->b));
     log_tick(truth(asyncio_future_cancel(asyncio_gather_outer(&self->all), NULL)));
     ASYNC_CATCH_ALL(self->err, asyncio_gather_outer(&self->all));
     CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
     log_tick("cancelled");
-    say("%s %s", truth(asyncio_future_done(&future_a)), truth(asyncio_future_done(&future_b)));
+    say("%s %s", truth(asyncio_future_done(&a)), truth(asyncio_future_done(&b)));
     asyncio_gather_close(&self->all);
     asyncio_shield_close(&self->a);
     asyncio_shield_close(&self->b);
-    asyncio_future_set_result(&future_a, 0);
-    asyncio_future_set_result(&future_b, 0);
+    asyncio_future_set_result(&a, 0);
+    asyncio_future_set_result(&b, 0);
     TURN;
     log_tick("end");
     futures_release();
