@@ -28,7 +28,7 @@ ASYNC(stays, asyncio_cancel_scope scope; struct swallows sub; int count; uint32_
         CHECK_EQ(asyncio_task_cancelling(asyncio_current_task()), 1);
         ASYNC_AWAIT_INTO(self->count, ASYNC_IN(&self->sub, swallows, .rounds = 3));
         ASYNC_AWAIT(asyncio_sleep(1));
-        CHECK(!"reached");
+        CHECK_STR("reached", NULL);
     }
     CHECK_EQ(self->count, 3);
     CHECK_EQ(loop.ticks - self->began, 4); /* an iteration for each await */
@@ -64,7 +64,7 @@ ASYNC(waits, asyncio_cancel_scope *scope; asyncio_future *future; bool cleaned;)
     ASYNC_WITH(self->scope)
     {
         ASYNC_AWAIT(self->future);
-        CHECK(!"reached");
+        CHECK_STR("reached", NULL);
     }
     ASYNC_AWAIT(asyncio_sleep(0));
     log_tick("out");
@@ -151,7 +151,7 @@ ASYNC(cancelled_in_its_shield, asyncio_cancel_scope scope, shield; int err;)
         ASYNC_CATCH_ALL(self->err, asyncio_sleep(1));
         CHECK_EQ(self->err, ASYNCIO_ECANCELLED);
         ASYNC_AWAIT(asyncio_sleep(1));
-        CHECK(!"reached");
+        CHECK_STR("reached", NULL);
     }
     ASYNC_AWAIT(asyncio_sleep(0));
     ASYNC_END;
@@ -207,7 +207,7 @@ ASYNC(cancelled_by_others_too, asyncio_cancel_scope scope;)
         asyncio_task_cancel(asyncio_current_task(), "theirs");
         ASYNC_AWAIT(asyncio_sleep(1));
     }
-    CHECK(!"reached");
+    CHECK_STR("reached", NULL);
     ASYNC_FINALLY;
     CHECK_EQ(asyncio_task_cancelling(asyncio_current_task()), 1);
     ASYNC_AWAIT(asyncio_sleep(1)); /* not for good: that was the scope */
@@ -262,7 +262,7 @@ ASYNC(enters_twice, asyncio_cancel_scope scope; asyncio_try attempt;)
     CHECK(!asyncio_cancel_scope_cancelled(&self->scope));
     ASYNC_TRY(&self->attempt)
         ASYNC_WITH(&self->scope)
-            CHECK(!"entered");
+            CHECK_STR("entered", NULL);
     CHECK_EQ(self->attempt.block.err, ASYNCIO_ERUNTIME);
     ASYNC_END;
 }
