@@ -16,7 +16,7 @@ CATCH = ('Exception', 'BaseException', 'BaseException', 'CancelledError', 'Timeo
          'RuntimeError', 'ExceptionGroup', 'ExceptionGroup E1', 'QueueShutDown', 'BrokenBarrierError', 'ValueError',
          'CancelledError TimeoutError', 'InvalidStateError', 'QueueEmpty QueueFull')
 TOPICS = ('futures gather wait wait_for as_completed shield timeout group lock event condition semaphore barrier queue '
-          'handles context names eager callbacks').split()
+          'handles context names eager callbacks graph').split()
 WAKES = 'set_result set_exception release set_event notify notify_all put_nowait get_nowait shutdown task_done'.split()
 STATES = {'task': 'tasks', 'future': 'futures', 'handle': 'handles', 'lock': 'lock', 'event': 'event',
           'condition': 'condition', 'semaphore': 'semaphore', 'bounded': 'semaphore', 'barrier': 'barrier',
@@ -94,7 +94,7 @@ class Generator:
                 if self.chance(weight):
                     lines.append(f'{kind} {self.declare(kind, ["q" + kind[0]])[0]} {r.choice((0, 1, 1, 1, 2, 3))}')
         if topic('context'):
-            lines.append(f'var {self.declare("var", ["v"])[0]} {r.randrange(5)}')
+            lines.append(f'var {self.declare("var", ["v"])[0]}' + (f' {r.randrange(5)}' if self.chance(.8) else ''))
             lines.append('token ' + ' '.join(self.declare('token', ['k0', 'k1'][:r.choice((1, 2))])))
             lines.append('context ' + ' '.join(self.declare('context', ['x0', 'x1'][:r.choice((1, 2))])))
         return lines
@@ -198,6 +198,8 @@ class Generator:
                    (2, lambda: f'uncancel {self.task()}'), (1, lambda: f'cancelling {self.task()}'),
                    (1, self.state), (1, lambda: f'result {self.x()}'), (1, lambda: f'exception {self.x()}'),
                    (.4, lambda: f'forget {self.pick(self.have("task"))}'), (.5, lambda: 'all_tasks'),
+                   (.2, lambda: 'time'),
+                   (.2, lambda: f'report {self.pick(("one", "two"))}{self.pick(("", " E1", " CancelledError"))}'),
                    (.15, lambda: 'current'), (.015, lambda: 'stop')]
         if self.have('number'):
             choices += [(2, lambda: f'set n {self.number()}'), (2, lambda: f'add n {r.choice((-1, 1, 1, 2))}')]
@@ -218,17 +220,23 @@ class Generator:
             choices += [(1.5, lambda: f'call_soon {h()} {cb()}{self.context()}'),
                         (2, lambda: f'call_later {h()} {self.delay()} {cb()}{self.context()}'),
                         (1, lambda: f'call_at {h()} {self.when()} {cb()}{self.context()}')]
+            choices.append((.5, lambda: f'threadsafe {h()} {cb()}'))
             if self.have('handle'):
                 choices.append((3, lambda: f'cancel {self.pick(self.have("handle"))}'))
                 choices.append((.3, lambda: f'forget {self.pick(self.have("handle"))}'))
+                choices.append((.5, lambda: f'when {self.pick(self.have("handle"))}'))
         if 'names' in t:
-            choices += [(1, lambda: f'name {self.task()} {self.pick(("amy", "bob", "joe"))}'), (.5, lambda: 'current'),
-                        (1, lambda: 'all_tasks')]
+            choices += [(1, lambda: f'name {self.task()} {self.pick(("amy", "bob", "joe", ""))}'.strip()),
+                        (.5, lambda: 'current'), (1, lambda: 'all_tasks')]
         if 'eager' in t and self.chance(.15):
             choices.append((.7, lambda: f'factory {self.pick(("eager", "lazy"))}'))
         for kind in ('lock', 'semaphore', 'bounded', 'condition'):
             for name in self.have(kind):
                 choices.append((1.5, lambda name=name: f'release {name}'))
+        if 'graph' in t:
+            choices.append((4, lambda: f'graph {self.x()}'))
+        for name in self.have('group'):
+            choices.append((.5, lambda name=name: f'parts {name}'))
         for name in self.have('event'):
             choices += [(4, lambda name=name: f'set_event {name}'), (2, lambda name=name: f'clear {name}')]
         for name in self.have('condition'):
@@ -237,7 +245,10 @@ class Generator:
             for name in self.have(kind):
                 choices += [(3, lambda name=name: f'put_nowait {name} {self.number()}'),
                             (3, lambda name=name: f'get_nowait {name}'), (2, lambda name=name: f'task_done {name}'),
-                            (.5, lambda name=name: f'shutdown {name}{self.pick(("", " immediate"))}')]
+                            (.5, lambda name=name: f'shutdown {name}{self.pick(("", " immediate"))}'),
+                            (.1, lambda name=name: f'maxsize {name}')]
+        for name in self.have('barrier'):
+            choices.append((.2, lambda name=name: f'parties {name}'))
         for name in self.have('timeout'):
             choices += [(2, lambda name=name: f'reschedule {name} {self.when() if self.chance(.85) else "none"}'),
                         (.7, lambda name=name: f'state {name}')]
@@ -246,7 +257,10 @@ class Generator:
             token = lambda: ' ' + self.pick(self.have('token')) if self.chance(.7) else ''
             choices += [(3, lambda: f'setvar v {self.number()}{token()}'),
                         (3, lambda: 'getvar v'), (1.5, lambda: f'resetvar v {self.pick(self.have("token"))}'),
-                        (2, lambda: f'copy_context {c()}'), (.5, lambda: f'new_context {c()}')]
+                        (2, lambda: f'copy_context {c()}'), (.5, lambda: f'new_context {c()}'),
+                        (.5, lambda: f'getvar v {self.number()}'), (.5, lambda: f'copy_context {c()} {c()}'),
+                        (1, lambda: f'context_of {self.task()} {c()}'), (1, lambda: f'lookup {c()} v'),
+                        (.5, lambda: f'length {c()}')]
             if self.callbacks:
                 choices.append((2, lambda: f'run {c()} {self.pick(self.callbacks)}'))
         line = next(filter(None, (self.weighted(choices)() for _ in range(4))), 'log none')
@@ -279,6 +293,8 @@ class Generator:
                             ('timeout', ('expired',)), ('handle', ('cancelled',))):
             for name in self.have(kind):
                 choices.append((1, lambda name=name, words=words: f'{self.pick(words)} {name}'))
+        for name in self.have('group'):
+            choices.append((1, lambda name=name: f'has {name} {self.pick(CATCH).split()[0]}'))
         return self.pick(('', '', 'not ')) + self.weighted(choices)()
 
     def waiting(self):
@@ -349,19 +365,21 @@ class Generator:
     def managed(self):
         choices = []
         for kind, weight in (('lock', 4), ('semaphore', 3), ('bounded', 3), ('condition', 8), ('barrier', 2),
-                             ('group', 10), ('timeout', 12)):
+                             ('group', 10), ('timeout', 12), ('var', 3)):
             choices += [(weight, (kind, name)) for name in self.have(kind)]
         if self.have('var'):
-            choices.append((8, ('var', 'v')))
+            choices.append((8, ('token', 'v')))
         if not choices:
             return self.attempt()
         kind, name = self.weighted(choices)
-        if kind == 'var':
+        if kind == 'token':
             token = self.pick(self.have('token'))
             return [f'setvar v {self.number()} {token}', *self.body(self.random.randint(0, 2)), f'resetvar v {token}']
         head = f'with {name}'
         if kind == 'timeout':
             head += (' none' if self.chance(.05) else f' at {self.when()}' if self.chance(.2) else ' ' + self.delay())
+        if kind == 'var':
+            head += ' ' + self.number()
         lines = [head, *self.inside(1, 4)]
         if kind == 'timeout' and self.chance(.3):
             lines.insert(1, '    ' + self.pick((f'await sleep:{self.delay()}', f'await {self.awaitable()}')))
