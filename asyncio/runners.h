@@ -16,7 +16,9 @@
  *
  * Ctrl-C: the first cancels the main task; if that is what ends it, the result is ASYNCIO_EINTERRUPT. The second ends
  * the loop after the current iteration (CPython: at once), with the same result. The third is the system's own; and so
- * is the second, if a callback blocks and the loop has not even noticed the first, and every one from step 3 on.
+ * is the second, if a callback blocks and the loop has not even noticed the first, and every one from step 3 on. The
+ * loop notices one in its next iteration, where CPython interrupts the callback: in the main task's last iterations one
+ * counts as coming after its end.
  */
 #ifndef ASYNCIO_RUNNERS_H
 #define ASYNCIO_RUNNERS_H
