@@ -462,9 +462,10 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
  *   Suspends   never
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL). The loop must not be destroyed meanwhile.
  *   Memory     one block if handle is NULL. Cost: O(1), a lock, and a write to a pipe if the loop may sleep.
- *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread. Not
- *              from signal handlers: asyncio/unix_events.h. With ASYNCIO_THREADS it runs in a copy of the calling
- *              thread's context, else in an empty one.
+ *   Source     base_events.py:call_soon_threadsafe. One FIFO with call_soon, if called from the loop's own thread, and
+ *              with ASYNCIO_THREADS also with the tasks that become ready. Not from signal handlers:
+ *              asyncio/unix_events.h. With ASYNCIO_THREADS it runs in a copy of the calling thread's context, else in
+ *              an empty one.
  */
 
 /* The flags of such a handle are guarded by the lock as long as it waits, in the inbox or in the ready list: until here
@@ -536,6 +537,10 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
     if (loop->port->wake != NULL && (!ASYNCIO_HOSTED || asyncio__running_loop != loop))
         loop->port->wake(loop);
     asyncio__unlock(loop);
+#if ASYNCIO_THREADS
+    if (asyncio__running_loop == loop) /* of this thread: it goes before what becomes ready from here on */
+        asyncio__inbox_drain(loop);
+#endif
     return 0;
 }
 

@@ -7,8 +7,8 @@
 #ifndef AWAITS_H
 #define AWAITS_H
 
-#include <math.h>
 #include "world.h"
+#include <math.h>
 
 /* A list of statements. Gives an enum flow. */
 ASYNC_DECLARE(execute, struct scope *scope; const struct statement *at; int flow;);

@@ -283,6 +283,7 @@ static bool run_program(struct name *names, const char *title)
         run_main(names, &value);
     else
         say_end(ASYNCIO_ENOMEM, 0);
+    asyncio__free_all(); /* with ASYNCIO_FREELIST: what was given back since the loop's close */
     if (seen.blocks != 0)
         fprintf(stderr, "%s: %ld blocks left\n", title, seen.blocks);
     return seen.blocks == 0;
