@@ -116,12 +116,16 @@ def summary(results):
         print("\n# Not first:\n" + "\n".join(lines))
 
 
-def write(results, out):
-    with open(os.path.join(out, "results.md"), "w") as file:
-        markdown(results, file)
+def store(results, out):
     with open(os.path.join(out, "results.json"), "w") as file:
         json.dump(results, file, indent=1)
         file.write("\n")
+
+
+def write(results, out):
+    store(results, out)
+    with open(os.path.join(out, "results.md"), "w") as file:
+        markdown(results, file)
     fields = ["row", "subject", "rank", "ns", "min", "max", "ratio", "rounds", "bytes", "allocations", "requests",
               "p50", "p99", "p999", "cpu", "least_cpu"]
     with open(os.path.join(out, "results.csv"), "w", newline="") as file:

@@ -177,6 +177,7 @@ def main():
         records = evaluate(measure(name, subjects, fixed))
         results["rows"].append({"row": name, "title": title, "aim": aim, "memory": memory, "subjects": records})
         report.table(results["rows"][-1])
+        report.store(results, programs.OUT)  # an interrupted run leaves what it has
     if programs.chosen("echo", "ROW") and "echo" in cases:
         echo.measure(results, cases["echo"], CORE, QUICK)
     report.summary(results)
