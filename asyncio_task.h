@@ -240,15 +240,24 @@ static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
     return false;
 }
 
-static const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel,
-                                                  "ready", false};
+/* One object for the whole program: the loop compares with it. With FEW_STORES the outcome of the await is 0. */
+extern const asyncio__wait asyncio__ready_wait ASYNCIO__WEAK;
+const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel, "ready", false};
+
+/* The outcome is future.err. */
+static inline void asyncio__ready_run(asyncio__node *node);
+static const asyncio__wait asyncio__ready_outcome = {asyncio__ready_run, NULL, asyncio__ready_detach,
+                                                     asyncio__ready_cancel, "ready", false};
 
 /* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
 ASYNCIO__HOT_ONCE void asyncio__make_ready(asyncio_task *task, int err)
 {
-    task->future.err = (int16_t)err;
     task->wait.node.wait = &asyncio__ready_wait;
-    asyncio__ready_push(asyncio__core_of(task->future.loop), &task->wait.node);
+    if (!ASYNCIO__FEW_STORES || err != 0)
+        task->future.err = (int16_t)err;
+    if (ASYNCIO__FEW_STORES && err != 0)
+        task->wait.node.wait = &asyncio__ready_outcome;
+    asyncio__ready_push_last(asyncio__core_of(task->future.loop), &task->wait.node);
 }
 
 /* Puts a task that waits into the ready list, with the outcome of its await. */
@@ -374,6 +383,7 @@ static inline bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
 /* An earlier primitive's status was never awaited: the running task leaves what it waits in. */
 ASYNCIO__COLD void asyncio__forget_wait(asyncio_task *task)
 {
+    asyncio__ready_relink(asyncio__core_of(task->future.loop));
     task->wait.node.wait->detach(task);
     task->wait.node.wait = NULL;
     task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE;
@@ -459,15 +469,15 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
 }
 
 /* The usual end is a result that nobody waits for, of a task that only the loop holds. For the rest, see above. */
-ASYNCIO__NOINLINE void asyncio__task_done(asyncio_task *task, int err)
+ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
 {
     asyncio_future *future = &task->future;
-    bool usual = !ASYNCIO__SMALL && err == 0 && future->waiters == NULL && future->holds == 1 && task->wait.node.wait == NULL &&
-                 !(future->flags & (ASYNCIO__ENDS_OTHERWISE));
+    uintptr_t somebody = (uintptr_t)future->waiters | (uintptr_t)task->wait.node.wait;
 #if ASYNCIO_CONTEXTS
-    usual = usual && task->context == NULL;
+    somebody |= (uintptr_t)task->context;
 #endif
-    if (ASYNCIO__UNLIKELY(!usual)) {
+    if (ASYNCIO__SMALL || ASYNCIO__UNLIKELY(err != 0 || future->holds != 1 || somebody != 0 ||
+                                            (future->flags & (ASYNCIO__ENDS_OTHERWISE)) != 0)) {
         asyncio__task_settle(task, err);
         return;
     }
@@ -478,9 +488,9 @@ ASYNCIO__NOINLINE void asyncio__task_done(asyncio_task *task, int err)
         asyncio__core_of(future->loop)->free(task);
         return;
     }
-    future->err = 0;
     future->flags |= ASYNCIO__DONE;
     future->holds = 0;
+    future->err = 0;
 }
 
 /* A step ended in a suspension: a cancel() that came during the step goes to what is waited for now. */
@@ -537,7 +547,7 @@ ASYNCIO__COLD void asyncio__step_cancelled(asyncio_task *task, asyncio_coro *cor
         coro->value = asyncio__cancel_message(task);
     asyncio__cancel_over(task);
     if (coro->state == 0)
-        asyncio__task_done(task, ASYNCIO_ECANCELLED);
+        asyncio__task_settle(task, ASYNCIO_ECANCELLED);
     else
         asyncio__step_in(task, coro, ASYNCIO_ECANCELLED);
 }
@@ -560,11 +570,17 @@ ASYNCIO__NOINLINE void asyncio__step_task(asyncio_task *task, int err)
     asyncio__step(asyncio__core_of(task->future.loop), task, err);
 }
 
+static inline void asyncio__ready_run(asyncio__node *node)
+{
+    asyncio__step_task(asyncio__node_task(node), asyncio__node_task(node)->future.err);
+}
+
 /* Runs the node that was popped from the ready list. */
 ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node)
 {
-    if (ASYNCIO__LIKELY(node->wait->run == NULL)) {
-        asyncio__step(core, asyncio__node_task(node), asyncio__node_task(node)->future.err);
+    if (ASYNCIO__LIKELY(node->wait == &asyncio__ready_wait)) {
+        asyncio_task *task = asyncio__node_task(node);
+        asyncio__step(core, task, ASYNCIO__FEW_STORES ? 0 : task->future.err);
     } else {
         core->current = NULL;
         node->wait->run(node);
@@ -761,7 +777,7 @@ ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
     asyncio__variables **context = core->context;
     core->context = NULL;
 #endif
-    asyncio__step(core, task, 0);
+    asyncio__step_task(task, 0);
     core->current = previous;
 #if ASYNCIO_MESSAGES
     core->message = message;
@@ -848,7 +864,7 @@ ASYNCIO__HOT_ONCE int asyncio__task_start(asyncio_loop *loop, asyncio_root *root
     if (ASYNCIO_FACTORIES && ASYNCIO__UNLIKELY(options->eager_start > 0 && core->running))
         return asyncio__step_now(task);
     task->wait.node.wait = &asyncio__ready_wait;
-    asyncio__ready_push(core, &task->wait.node);
+    asyncio__ready_push_last(core, &task->wait.node);
     return 0;
 }
 
@@ -1024,6 +1040,7 @@ ASYNCIO__COLD void asyncio__tasks_detach(asyncio__core *core)
     for (task = core->tasks.first; task != NULL; task = task->next_task)
         if (!(task->future.flags & ASYNCIO__QUIET))
             asyncio__report(&task->future, "Task was destroyed but it is pending!");
+    asyncio__ready_relink(core);
     for (task = core->tasks.first; task != NULL; task = task->next_task)
         if (task->wait.node.wait != NULL) {
             task->wait.node.wait->detach(task);

@@ -194,9 +194,7 @@ static inline asyncio__table *asyncio__table_new(size_t room)
 {
     asyncio__table *table = (asyncio__table *)asyncio__alloc(sizeof *table + room * sizeof(asyncio__binding));
     if (table != NULL) {
-        table->head.holds = 1;
-        table->head.shared = false;
-        table->head.free = asyncio__table_free;
+        asyncio__variables_init(&table->head, false, asyncio__table_free);
         table->count = 0;
         table->room = room;
     }
@@ -361,9 +359,7 @@ static inline asyncio_context *asyncio__context_new(asyncio__variables *table, a
 {
     asyncio_context *context = (asyncio_context *)asyncio__alloc(sizeof *context);
     if (context != NULL) {
-        context->head.holds = 1;
-        context->head.shared = true;
-        context->head.free = asyncio__context_free;
+        asyncio__variables_init(&context->head, true, asyncio__context_free);
         context->table = table;
         context->was = was;
         context->entered = 0;

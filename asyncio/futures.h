@@ -90,6 +90,19 @@ ASYNCIO__HOT void asyncio__clear(void *memory, size_t size)
  * A slot of a task, a handle, a thread. Only what has variables to lose costs more than a test for NULL. */
 
 #if ASYNCIO_CONTEXTS
+static inline void asyncio__variables_init(asyncio__variables *variables, bool shared,
+                                           void (*free)(asyncio__variables *variables))
+{
+#if ASYNCIO_THREADS
+    __atomic_store_n(&asyncio__variables_exist, true, __ATOMIC_RELAXED);
+#else
+    asyncio__variables_exist = true;
+#endif
+    variables->holds = 1;
+    variables->shared = shared;
+    variables->free = free;
+}
+
 /* Tables come from other threads, too: with call_soon_threadsafe. */
 static inline asyncio__variables *asyncio__variables_hold(asyncio__variables *variables)
 {
@@ -138,14 +151,23 @@ ASYNCIO__COLD asyncio__variables *asyncio__variables_copy(asyncio__variables *va
 }
 
 /* A copy of the current context. In a loop that runs, that of its task or callback: it is this thread's then. */
-ASYNCIO__HOT asyncio__variables *asyncio__context_capture(asyncio__core *core)
+ASYNCIO__COLD asyncio__variables *asyncio__context_look(asyncio__core *core)
 {
     asyncio__variables **slot;
-    if (ASYNCIO__LIKELY(core->running))
+    if (core->running)
         slot = core->context != NULL ? core->context : core->current != NULL ? &core->current->context : NULL;
     else
         slot = asyncio__context_slot();
-    return ASYNCIO__UNLIKELY(slot != NULL && *slot != NULL) ? asyncio__variables_copy(*slot) : NULL;
+    return slot != NULL && *slot != NULL ? asyncio__variables_copy(*slot) : NULL;
+}
+ASYNCIO__HOT asyncio__variables *asyncio__context_capture(asyncio__core *core)
+{
+#if ASYNCIO_THREADS
+    bool exist = __atomic_load_n(&asyncio__variables_exist, __ATOMIC_RELAXED);
+#else
+    bool exist = asyncio__variables_exist;
+#endif
+    return exist ? asyncio__context_look(core) : NULL;
 }
 
 /* What runs from here on in this thread runs in the context of this slot; leave gets what enter gave. */
@@ -227,14 +249,27 @@ ASYNCIO__COLD void asyncio__report(asyncio_future *future, const char *message)
 
 /* ---- Ready list ---- */
 
+/* Whether a switch from task to task leaves out stores that a rare case then makes up for: more code, less time. */
+#define ASYNCIO__FEW_STORES ASYNCIO_HOSTED
+
 /* A node's `prev` stands for the link that leads to it, as a node's first member is its `next`: the node before, or the
- * list's head itself. So adding a node does not ask whether there is one before. The head's `prev` and the last one's
- * `next` are stale by design: a switch from task to task has no store to spare. */
+ * list's head itself. So adding a node does not ask whether there is one before. Stale by design are the head's `prev`,
+ * the last one's `next` and, with FEW_STORES until asyncio__ready_relink, the `prev` of what _push_last added. */
 ASYNCIO__HOT_ONCE void asyncio__ready_push(asyncio__core *core, asyncio__node *node)
 {
     asyncio__node **link = core->tail;
     core->tail = &node->next;
     node->prev = (asyncio__node *)(void *)link;
+    *link = node;
+}
+
+/* The same for a node that only the loop's close takes out of the middle, or a mistake. */
+ASYNCIO__HOT_ONCE void asyncio__ready_push_last(asyncio__core *core, asyncio__node *node)
+{
+    asyncio__node **link = core->tail;
+    core->tail = &node->next;
+    if (!ASYNCIO__FEW_STORES)
+        node->prev = (asyncio__node *)(void *)link;
     *link = node;
 }
 
@@ -270,6 +305,14 @@ static inline void asyncio__ready_remove(asyncio__core *core, asyncio__node *nod
     }
     if (core->last == node)
         core->last = first ? NULL : node->prev;
+}
+
+/* Before such nodes are taken out: their `prev` is right until the next one is added. Cost: O(ready). */
+static inline void asyncio__ready_relink(asyncio__core *core)
+{
+    asyncio__node **link;
+    for (link = &core->head; ASYNCIO__FEW_STORES && link != core->tail; link = &(*link)->next)
+        (*link)->prev = (asyncio__node *)(void *)link;
 }
 
 /* ---- Doubly linked lists whose head's prev is the last: a Future's waiters ---- */

@@ -200,12 +200,13 @@ static inline void asyncio__waiter_ready_detach(asyncio_task *task)
     asyncio__ready_detach(task);
     asyncio__waiter_of(task)->unhook(asyncio__waiter_of(task));
 }
-static const asyncio__wait asyncio__waiter_ready = {NULL, NULL, asyncio__waiter_ready_detach, asyncio__ready_cancel,
-                                                    "ready", false};
+static const asyncio__wait asyncio__waiter_ready = {asyncio__ready_run, NULL, asyncio__waiter_ready_detach,
+                                                    asyncio__ready_cancel, "ready", false};
 static inline void asyncio__waiter_woken(asyncio__node *node, asyncio_future *future)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio__task_woken(node, future);
+    task->future.err = future->err;
     task->wait.node.wait = &asyncio__waiter_ready;
 }
 static inline void asyncio__waiter_detach(asyncio_task *task)

@@ -267,10 +267,10 @@ struct asyncio_future {
     asyncio_loop *loop;
     asyncio__node *waiters; /* tasks and callbacks in order of registration; head->prev is the last */
     asyncio_value value;    /* result, or the error's detail; in an unfinished Task a pending cancel message */
-    int16_t err;         /* its error; of a ready Task: the outcome of its await */
+    uint16_t cancelling; /* of a Task: cancel() requests less uncancel() */
     uint16_t flags;      /* ASYNCIO__* below */
     uint16_t holds;      /* who keeps it alive: a Task's loop while unfinished, hold(), scheduled callbacks */
-    uint16_t cancelling; /* of a Task: cancel() requests less uncancel() */
+    int16_t err;         /* its error; of a ready Task: the outcome of its await */
 };
 
 #define ASYNCIO__DONE 1u
@@ -498,6 +498,9 @@ typedef struct asyncio__thread_context {
 } asyncio__thread_context;
 extern ASYNCIO__THREAD_LOCAL asyncio__thread_context asyncio__outside;
 ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio__thread_context asyncio__outside;
+/* Whether this program has ever had variables: until then every slot is NULL, and who makes tasks need not look. */
+extern bool asyncio__variables_exist;
+ASYNCIO__WEAK bool asyncio__variables_exist;
 #endif
 
 #ifdef __cplusplus
