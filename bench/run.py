@@ -33,9 +33,9 @@ BUDGET = 0.03e9 if QUICK else 0.08e9  # ns of CPU for a figure
 # name, what it says, operations of a figure (0: as many as fit the budget), the ratio that we aim at, whether the
 # growth of memory is of interest
 ROWS = [
-    ("spawn_1", "create a task, run it, end it: one at a time", 0, 1.5, False),
-    ("spawn_1000", "the same, 1,000 at a time", 0, 1.5, False),
-    ("spawn_all", "the same, a million alive at once", 1000000, 0, True),
+    ("spawn_1", "create, run and end a task, one at a time", 0, 1.5, False),
+    ("spawn_1000", "create, run and end tasks, 1,000 at a time", 0, 1.5, False),
+    ("spawn_all", "create, run and end tasks, a million alive", 1000000, 0, True),
     ("yield_2", "yield, 2 tasks", 0, 1.5, False),
     ("yield_1000", "yield, 1,000 tasks", 0, 1.5, False),
     ("yield_100000", "yield, 100,000 tasks", 2000000, 1.5, False),
@@ -56,10 +56,10 @@ ROWS = [
     ("cancel_sleeper", "cancel of a task that sleeps", 0, 0, False),
     ("timers_cancel", "a million timers, arm and cancel", 1000000, 1, True),
     ("timers_fire", "a million timers within a second, arm and fire", 1000000, 1, True),
-    ("timers_cancel_virtual", "the same, arm and cancel, virtual clock", 1000000, 1, False),
-    ("timers_fire_virtual", "the same, arm and fire, virtual clock", 1000000, 1, False),
+    ("timers_cancel_virtual", "a million timers, arm and cancel, virtual clock", 1000000, 1, False),
+    ("timers_fire_virtual", "a million timers, arm and fire, virtual clock", 1000000, 1, False),
     ("sleepers", "a million tasks asleep for 1 to 2 s", 1000000, 2, True),
-    ("sleepers_virtual", "the same, virtual clock", 1000000, 2, False),
+    ("sleepers_virtual", "a million tasks asleep, virtual clock", 1000000, 2, False),
     ("wake_1ms", "a task that sleeps a millisecond, per wake-up", 300, 0, False),
 ]
 
