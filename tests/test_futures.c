@@ -574,6 +574,17 @@ TEST(test_tb_logger_exception_only_looked_at) { check_unread(looks, E1, 1); }
 TEST(test_tb_logger_exception_retrieved) { check_unread(reads_exception, E1, 0); }
 TEST(test_tb_logger_exception_result_retrieved) { check_unread(reads_result, E1, 0); }
 
+TEST(test_tb_logger_abandoned)
+{
+    asyncio_future future;
+    open_loop();
+    asyncio_future_init(&future, &loop);
+    asyncio_future_release(&future); /* never settled: nothing was lost */
+    CHECK_EQ(reports, 0);
+    close_loop();
+    CHECK_EQ(reports, 0);
+}
+
 TEST(test_tb_logger_exception_awaited)
 {
     static struct waiter_task a, late;
@@ -819,6 +830,7 @@ int main(void)
     RUN(test_tb_logger_exception_only_looked_at);
     RUN(test_tb_logger_exception_retrieved);
     RUN(test_tb_logger_exception_result_retrieved);
+    RUN(test_tb_logger_abandoned);
     RUN(test_tb_logger_exception_awaited);
     RUN(test_tb_logger_callback_does_not_read);
     RUN(test_hold_and_release);

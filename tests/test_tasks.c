@@ -31,6 +31,15 @@ ASYNC(waits_future, asyncio_future *future; asyncio_value got;)
     ASYNC_END;
 }
 
+/* A loop in which a task waits for a Future. */
+static void open_with_waiter(struct waits_future_task *storage, asyncio_future *future)
+{
+    open_loop();
+    asyncio_future_init(future, &loop);
+    START(storage, waits_future, .future = future);
+    step(1);
+}
+
 ASYNC(waits_task, asyncio_task *task; int err; asyncio_value got;)
 {
     ASYNC_BEGIN;
@@ -384,10 +393,7 @@ TEST(test_cancel_when_ready)
     static struct waits_future_task storage;
     asyncio_future future;
     asyncio_value value = 0;
-    open_loop();
-    asyncio_future_init(&future, &loop);
-    START(&storage, waits_future, .future = &future);
-    step(1);
+    open_with_waiter(&storage, &future);
     (void)asyncio_future_set_result(&future, 7);
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "x"));
     step(1);
@@ -403,10 +409,7 @@ TEST(test_cancel_when_ready_with_an_error)
 {
     static struct waits_future_task storage;
     asyncio_future future;
-    open_loop();
-    asyncio_future_init(&future, &loop);
-    START(&storage, waits_future, .future = &future);
-    step(1);
+    open_with_waiter(&storage, &future);
     (void)asyncio_future_set_exception(&future, E1);
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "x"));
     step(1);
@@ -506,10 +509,7 @@ TEST(test_cancel_inner_future)
 {
     static struct waits_future_task storage;
     asyncio_future future;
-    open_loop();
-    asyncio_future_init(&future, &loop);
-    START(&storage, waits_future, .future = &future);
-    step(1);
+    open_with_waiter(&storage, &future);
     CHECK(asyncio_future_cancel(&future, "inner"));
     step(1);
     CHECK(asyncio_future_cancelled(&future));
@@ -523,10 +523,7 @@ TEST(test_cancel_both_task_and_inner_future)
 {
     static struct waits_future_task storage;
     asyncio_future future;
-    open_loop();
-    asyncio_future_init(&future, &loop);
-    START(&storage, waits_future, .future = &future);
-    step(1);
+    open_with_waiter(&storage, &future);
     CHECK(asyncio_future_cancel(&future, "inner"));
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "outer"));
     step(1);
@@ -541,10 +538,7 @@ TEST(test_task_cancel_waiter_future)
 {
     static struct waits_future_task storage;
     asyncio_future future;
-    open_loop();
-    asyncio_future_init(&future, &loop);
-    START(&storage, waits_future, .future = &future);
-    step(1);
+    open_with_waiter(&storage, &future);
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "t"));
     CHECK(asyncio_future_cancelled(&future));
     step(1);
@@ -964,10 +958,7 @@ TEST(test_uncancel_resets_must_cancel)
     static struct cancels_itself_task itself;
     asyncio_future future;
     asyncio_value value = 0;
-    open_loop();
-    asyncio_future_init(&future, &loop);
-    START(&storage, waits_future, .future = &future);
-    step(1);
+    open_with_waiter(&storage, &future);
     (void)asyncio_future_set_result(&future, 42);
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "no"));
     CHECK(asyncio_task_cancel(ASYNC_TASK(&storage), "no"));
