@@ -16,9 +16,9 @@
  *
  * Rules, the bad news first
  *
- *   1. A C local does not survive an await. What must survive is a field; the body reaches it as self->n. Between
- *      `{` and ASYNC_BEGIN stand declarations only: that part runs again at every resumption, and when a report asks
- *      for the frame's name.
+ *   1. A C local does not survive an await. What must survive is a field; the body reaches it as self->n. That goes for
+ *      what an await works with, too: a frame, a block, a Future, a buffer. Between `{` and ASYNC_BEGIN stand
+ *      declarations only: that part runs again at every resumption, and when a report asks for the frame's name.
  *   2. No ASYNC_ macro inside a `switch` of your own: its resume point would belong to your switch. It compiles; at run
  *      time the coroutine fails with ASYNCIO_ELOST and the report names file and line. Use if/else, or a `switch` that
  *      holds no await.
@@ -596,6 +596,7 @@ static inline void asyncio__cancel_counted(asyncio_task *task)
 /*
  * asyncio_task_cancel - ask a task to stop: ASYNCIO_ECANCELLED is raised at its await.
  *
+ *   task       not NULL. May be the current one: it goes on, and its next await raises.
  *   msg        not copied; NULL for none. It is the detail of the error, and of whoever awaits the task.
  *   Suspends   never; delivered in the task's next step at the earliest. Allocates nothing.
  *   Returns    true if it will be delivered; false if the task is done. True promises nothing: the task may catch it.
@@ -681,7 +682,8 @@ static inline int asyncio_task_remove_done_callback(asyncio_task *task, asyncio_
 
 /* asyncio_task_hold, asyncio_task_release - keep a task's pointer good, give it up; see Lifetime. NULL is ignored.
  * Releasing last reports an error that nobody read, as asyncio_future_release does, and frees a heap task that is done.
- * A task in storage of yours is never freed by it. */
+ * A task in storage of yours is never freed by it. Released once too often, a heap task that is not done is kept, which
+ * is reported; of one that is done the pointer is good for nothing. */
 static inline asyncio_task *asyncio_task_hold(asyncio_task *task)
 {
     if (task != NULL)
@@ -908,7 +910,9 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
  *   root       from ASYNC_NEW or ASYNC_AT; taken over in every case
  *   options    not NULL; all zero: none
  *   Suspends   never
- *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP if loop is NULL and none runs
+ *   Returns    what the loop's task factory or asyncio_task_new returns; ASYNCIO_ENOLOOP if loop is NULL and none runs;
+ *              in debug mode ASYNCIO_ERUNTIME from another thread, when the loop runs in its own: there it is
+ *              asyncio_run_coroutine_threadsafe
  *   Memory     allocates nothing. Cost: O(1).
  *   Source     base_events.py:BaseEventLoop.create_task
  */
@@ -918,6 +922,9 @@ static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *roo
         loop = asyncio__running_loop;
     if (ASYNCIO__MISTAKE(loop == NULL))
         return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ENOLOOP, NULL);
+    if (ASYNCIO_DEBUG && asyncio__core_of(loop)->debug && asyncio__core_of(loop)->running &&
+        asyncio__running_loop != loop)
+        return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ERUNTIME, NULL);
     if (ASYNCIO_FACTORIES &&
         ASYNCIO__UNLIKELY(asyncio__core_of(loop)->factory != NULL && !asyncio__core_of(loop)->closed && root != NULL))
         return asyncio__core_of(loop)->factory(loop, root, options);

@@ -171,6 +171,8 @@ static inline int asyncio__waiting_resume(asyncio_coro *self, asyncio_task *task
         return asyncio__name_frame(task, "asyncio_wait", __FILE__);
     if (self->state == 0)
         err = asyncio__waiting_begin(waiting, task);
+    if (ASYNCIO_POISON && err == ASYNCIO__PENDING) /* as gather */
+        self->value = (asyncio_value)waiting->children;
     if (err == ASYNCIO__PENDING)
         return err;
     asyncio__waiting_unhook(&waiting->waiter);

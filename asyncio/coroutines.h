@@ -131,6 +131,76 @@ static __attribute__((noinline, unused, no_sanitize("address"))) void asyncio__p
     for (i = 0; i < sizeof bytes; i++)
         bytes[i] = 0xa5;
 }
+
+/* Whether something lies among the locals of the body that called us: between this frame and the end of the body's. */
+static __attribute__((noinline, unused)) bool asyncio__is_local(uintptr_t address, const void *end)
+{
+    return address < (uintptr_t)end && address >= (uintptr_t)__builtin_frame_address(0);
+}
+
+ASYNCIO__COLD int asyncio__report_misuse(asyncio_coro *self, asyncio_task *task, const char *file, const char *message)
+{
+    asyncio_exception_context context;
+    self->value = 0;
+    asyncio__clear(&context, sizeof context);
+    context.message = message;
+    context.err = ASYNCIO_ERUNTIME;
+    context.task = task;
+    context.file = file;
+    context.line = asyncio__line_of(self);
+    asyncio_call_exception_handler(task->future.loop, &context);
+    return ASYNCIO_ERUNTIME;
+}
+#define ASYNCIO__LOCAL_LOST "a local variable does not survive an await: what is waited for, or with, must be a field"
+#define ASYNCIO__SHARED_BLOCK "two blocks, one inside of the other, share their storage"
+
+/* Ends the frames below this one, as long as they are there: what they have armed goes with them. */
+ASYNCIO__COLD void asyncio__end_below(asyncio_coro *self, asyncio_task *task)
+{
+    asyncio_coro *coro = asyncio__root_of(task)->awaiter, *awaiter;
+    int err = ASYNCIO_ERUNTIME, most = 100;
+    asyncio__forget_wait(task);
+    while (coro != self && most-- > 0) {
+        bool heap = (coro->flags & ASYNCIO__FRAME_HEAP) != 0;
+        awaiter = coro->awaiter;
+        coro->value = 0;
+        err = coro->resume(coro, task, err);
+        if (err == ASYNCIO__PENDING) { /* it caught that */
+            asyncio__forget_wait(task);
+            coro = asyncio__root_of(task)->awaiter;
+            err = ASYNCIO_ERUNTIME;
+            continue;
+        }
+        if (heap)
+            asyncio__frame_free(task, coro);
+        coro = awaiter;
+    }
+}
+
+/* A body is about to suspend: does what it waits for, or with, lie among its locals? Below it may be frames that do. */
+static __attribute__((unused)) int asyncio__check_suspension(asyncio_coro *self, asyncio_task *task, int err,
+                                                             const char *file, const void *end)
+{
+    asyncio_coro *leaf = asyncio__root_of(task)->awaiter, *coro = leaf;
+    const asyncio__wait *wait = task->wait.node.wait;
+    bool local;
+    if (err != ASYNCIO__PENDING)
+        return err;
+    if (wait == NULL)
+        return asyncio__report_misuse(self, task, file, "a status is awaited that was not asked for just now");
+    local = wait->wake != NULL && asyncio__is_local((uintptr_t)task->wait.slot.object, end);
+    for (local = local || asyncio__is_local((uintptr_t)leaf->value, end); !local && coro != self; coro = coro->awaiter)
+        local = asyncio__is_local((uintptr_t)(void *)coro, end);
+    if (!local)
+        return ASYNCIO__PENDING;
+    asyncio__end_below(self, task);
+    return asyncio__report_misuse(self, task, file, ASYNCIO__LOCAL_LOST);
+}
+#ifdef __TINYC__
+#define ASYNCIO__BODY_END __builtin_frame_address(0)
+#else
+#define ASYNCIO__BODY_END __builtin_dwarf_cfa()
+#endif
 #endif
 
 /* What a body returns: no int, so that a plain `return 0;` in it does not compile. */
@@ -234,6 +304,15 @@ static inline asyncio_status asyncio_await_future(asyncio_task *task, asyncio_fu
     return asyncio__future_status(task, future, &asyncio__future_wait);
 }
 
+/* Whether, in a debug build, a block is about to be set up in the storage of one around. */
+static inline int asyncio__block_enters(asyncio_coro *self, asyncio_block *block, bool sets_up)
+{
+    bool inside = ASYNCIO_POISON && sets_up && self->handler > 2 && block->phase == ASYNCIO__BLOCK_INSIDE &&
+                  block->detail == (asyncio_value)self;
+    block->phase = ASYNCIO__BLOCK_ENTER;
+    return inside;
+}
+
 static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
 {
     if (ASYNCIO__MISTAKE(block->type == NULL)) /* never set up: it would swallow errors, as a try block */
@@ -247,6 +326,8 @@ static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, a
 static inline void asyncio__block_open(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
 {
     block->kept_err = -1;
+    if (ASYNCIO_POISON)
+        block->detail = (asyncio_value)self; /* who is inside: for asyncio__block_enters */
     if (self->flags & ASYNCIO__FRAME_RETURNING) {
         asyncio_value *result = asyncio__result_of(self, task);
         block->kept_err = self->err;
@@ -414,9 +495,9 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
  * ASYNC(name, fields...) {body} - a coroutine of this file. Each field ends in a semicolon; there may be none.
  *
  *   Makes `struct name` (the frame: `asyncio_coro coro`, then the fields) and `struct name_task` (the same with its
- *   Task in front, `.frame` inside). The body is a function of its own in which `self` is the frame; it holds
- *   ASYNC_BEGIN, perhaps ASYNC_FINALLY, and ASYNC_END. At most 62 commas between the fields; none needs more alignment
- *   than a pointer. Both are checked when you compile.
+ *   Task in front, `.frame` inside): no struct of yours can have these names. The body is a function of its own in which
+ *   `self` is the frame; it holds ASYNC_BEGIN, perhaps ASYNC_FINALLY, and ASYNC_END. At most 62 commas between the
+ *   fields; none needs more alignment than a pointer. Both are checked when you compile.
  *
  * ASYNC_DECLARE(name, fields...); in a header and ASYNC_DEFINE(name) {body} in one source file are its two halves, in C
  * and in C++.
@@ -508,8 +589,11 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
 #define ASYNCIO__IN_(name, storage, ...)                                                                               \
     ASYNCIO__EXTENSION({                                                                                               \
         struct name *asyncio__in_##name = (storage);                                                                   \
-        ASYNCIO__PREPARE(name, asyncio__in_##name, 0, __VA_ARGS__)                                                     \
-        &asyncio__in_##name->coro;                                                                                     \
+        asyncio_coro *asyncio__made_##name = ASYNCIO__UNUSED_FRAME(&asyncio__in_##name->coro);                         \
+        if (ASYNCIO__IS_UNUSED(asyncio__made_##name, &asyncio__in_##name->coro)) {                                     \
+            ASYNCIO__PREPARE(name, asyncio__in_##name, 0, __VA_ARGS__)                                                 \
+        }                                                                                                              \
+        asyncio__made_##name;                                                                                          \
     })
 /* Of an element of an array, gcc would otherwise compute the address anew for each store, and not know what it stored. */
 #if defined(__GNUC__) && !defined(__TINYC__)
@@ -542,6 +626,42 @@ ASYNCIO__HOT_ONCE void asyncio__coro_prepare(asyncio_coro *coro, size_t size, as
     asyncio__clear((char *)coro + sizeof *coro, size - sizeof *coro);
     asyncio__coro_init(coro, resume, flags);
 }
+
+/* Debug mode of debug builds: a frame in which another coroutine still waits is not to be cleared. In its place comes
+ * one that was awaited already. Asked of the oldest tasks, not of the storage. */
+#if ASYNCIO_POISON && ASYNCIO_ALL_TASKS
+ASYNCIO__COLD asyncio_task *asyncio__find_frame(asyncio_loop *loop, const asyncio_coro *frame)
+{
+    asyncio_task *task = asyncio__core_of(loop)->tasks.first;
+    int most = 1000;
+    for (; task != NULL && most > 0; task = task->next_task, most--) {
+        asyncio_coro *coro = asyncio__root_of(task)->awaiter;
+        if (task->wait.node.wait == NULL) /* it runs: what it waited in last may be gone */
+            continue;
+        while (coro != frame && coro != asyncio__root_of(task))
+            coro = coro->awaiter;
+        if (coro == frame)
+            return task;
+    }
+    return NULL;
+}
+static __attribute__((unused)) asyncio_coro *asyncio__unused_frame(asyncio_coro *frame)
+{
+    static asyncio_coro used;
+    asyncio_loop *loop = asyncio__running_loop;
+    asyncio_task *task;
+    if (loop == NULL || !asyncio__core_of(loop)->debug || (task = asyncio__find_frame(loop, frame)) == NULL)
+        return frame;
+    asyncio__report(&task->future, "ASYNC_IN: the frame of a coroutine that still waits is started again");
+    used.awaiter = &used;
+    return &used;
+}
+#define ASYNCIO__UNUSED_FRAME(frame) asyncio__unused_frame(frame)
+#define ASYNCIO__IS_UNUSED(made, frame) ((made) == (frame))
+#else
+#define ASYNCIO__UNUSED_FRAME(frame) (frame)
+#define ASYNCIO__IS_UNUSED(made, frame) ((void)(made), 1)
+#endif
 
 /* In debug mode: storage whose task still runs is not to be started again. Asked of the list, not of the storage. */
 #if ASYNCIO_ALL_TASKS
@@ -667,11 +787,29 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  * that no compiler sees a case fall through. */
 #define ASYNCIO__SUSPEND(n, expr)                                                                                      \
     ASYNCIO__HERE(n);                                                                                                  \
-    asyncio__err = (expr);                                                                                             \
+    asyncio__err = ASYNCIO__CHECKED(expr);                                                                             \
     if (asyncio__err == ASYNCIO__PENDING) {                                                                            \
         return asyncio__leave(ASYNCIO__PENDING);                                                                       \
     case (n) - asyncio__base:;                                                                                         \
     }
+
+#if ASYNCIO_POISON
+#define ASYNCIO__CHECKED(expr)                                                                                         \
+    asyncio__check_suspension(&self->coro, ASYNCIO__CURRENT, (expr), ASYNCIO__FILE, ASYNCIO__BODY_END)
+#define ASYNCIO__ENTERS(b, sets_up) (asyncio__err = asyncio__block_enters(&self->coro, b, sets_up))
+#define ASYNCIO__CHECK_STORAGE(b)                                                                                      \
+    if (asyncio__err != 0 || asyncio__is_local((uintptr_t)(void *)(b), ASYNCIO__BODY_END)) {                           \
+        ASYNCIO__LINE_HERE;                                                                                            \
+        asyncio__err =                                                                                                 \
+            asyncio__report_misuse(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE,                                       \
+                                   asyncio__err ? ASYNCIO__SHARED_BLOCK : ASYNCIO__LOCAL_LOST);                        \
+        goto asyncio__error;                                                                                           \
+    }
+#else
+#define ASYNCIO__CHECKED(expr) (expr)
+#define ASYNCIO__ENTERS(b, sets_up) ((b)->phase = ASYNCIO__BLOCK_ENTER)
+#define ASYNCIO__CHECK_STORAGE(b)
+#endif
 
 #define ASYNCIO__RAISE_IF_ERR                                                                                          \
     if (ASYNCIO__UNLIKELY(asyncio__err != 0))                                                                          \
@@ -690,9 +828,11 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *
  *   x          a coroutine (ASYNC_NEW, ASYNC_IN, ASYNC_AT), a Future *, a Task *, or the status of a library primitive
  *   Suspends   if x is not ready; awaiting a done Future or a coroutine that does not suspend goes straight on
- *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before;
- *              ASYNCIO_EWRONGLOOP for another loop's Future and ASYNCIO_ESELFAWAIT for this task itself, both one
- *              iteration later; ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited
+ *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before (but one of
+ *              ASYNC_NEW is freed when it is over: its pointer is good for nothing then); ASYNCIO_EWRONGLOOP for another
+ *              loop's Future and ASYNCIO_ESELFAWAIT for this task itself, both one iteration later; ASYNCIO_ERUNTIME if
+ *              an earlier primitive's status was never awaited, and, reported, in debug builds (ASYNCIO_POISON) if what
+ *              is waited for, or with, is a local variable, or a status that was kept
  *   Memory     allocates nothing; frees a coroutine of ASYNC_NEW that ended. Cost: O(1) at any depth of awaits.
  *   Source     Python's await; futures.py:Future.__await__, tasks.py:Task.__step
  */
@@ -787,12 +927,14 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  * ASYNC_WITH(block, init(...)) {body} - sets the block up first, as in ASYNC_WITH(&self->limit, asyncio_timeout(5.0)).
  *
  *   block      a pointer without side effects to a struct in the frame whose first member is an asyncio_block; without
- *              init, set up before (its type). Blocks nest. break and continue in the body leave the block only.
+ *              init, set up before (its type). Blocks nest, each in storage of its own. break and continue in the body
+ *              leave the block only, not a loop around it.
  *   init       a call, evaluated once, in which ASYNCIO__BLOCK is the block: for a block type of your own,
  *              #define my_block(x) my_block_init(ASYNCIO__BLOCK, x)
  *   Suspends   if its enter or exit does
  *   Errors     enter's, before the body; else what exit makes of the body's; ASYNCIO_ERUNTIME for a block that was not
- *              set up
+ *              set up, and in debug builds (ASYNCIO_POISON), reported, for storage that is a local or that of a block
+ *              around
  *
  * ASYNC_FOR(item, block, init(...)) {body} - Python's `async for`, in a block of its own: whatever way the loop ends,
  * the block's exit runs. break ends the loop, continue goes on with the next item.
@@ -814,14 +956,14 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   TRY as one.
  */
 #define ASYNC_WITH(...) ASYNCIO__CAT(ASYNCIO__WITH_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)
-#define ASYNCIO__WITH_1(b) ASYNCIO__WITH_INIT((b), ASYNCIO__NO_INIT)
-#define ASYNCIO__WITH_2(b, ...) ASYNCIO__WITH_INIT((b), __VA_ARGS__)
-#define ASYNCIO__WITH_INIT(b, ...)                                                                                     \
+#define ASYNCIO__WITH_1(b) ASYNCIO__WITH_INIT(false, (b), ASYNCIO__NO_INIT)
+#define ASYNCIO__WITH_2(b, ...) ASYNCIO__WITH_INIT(true, (b), __VA_ARGS__)
+#define ASYNCIO__WITH_INIT(sets_up, b, ...)                                                                            \
     ASYNCIO__WITH(ASYNCIO__POINT(0), ASYNCIO__POINT(1), ASYNCIO__POINT(2), (&(b)->block), ASYNCIO__EXTENSION({         \
                       __typeof__(b) ASYNCIO__BLOCK = (b);                                                              \
                       (void)ASYNCIO__BLOCK;                                                                            \
                       __VA_ARGS__;                                                                                     \
-                  }))
+                  }), sets_up)
 #define ASYNCIO__NO_INIT (void)0
 #define ASYNCIO__BLOCK asyncio__use_this_only_inside_ASYNC_WITH
 #define ASYNC_FOR(item, ...) ASYNCIO__FOR(ASYNCIO__POINT(3), item, ASYNCIO__FIRST(__VA_ARGS__), __VA_ARGS__)
@@ -844,10 +986,11 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNC_TRY(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), ASYNCIO_ECANCELLED)
 #define ASYNC_TRY_ALL(b) ASYNCIO__TRY(ASYNCIO__POINT(0), (&(b)->block), 0)
 #define ASYNC_EXCEPT(b) if ((b)->block.err != 0)
-#define ASYNCIO__WITH(in, out, wait, b, init)                                                                          \
-    for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
+#define ASYNCIO__WITH(in, out, wait, b, init, sets_up)                                                                 \
+    for (ASYNCIO__ENTERS(b, sets_up);;)                                                                                \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
             ASYNCIO__ALL_CLOSED_FROM(out);                                                                             \
+            ASYNCIO__CHECK_STORAGE(b)                                                                                  \
             init;                                                                                                      \
             (b)->phase = ASYNCIO__BLOCK_ENTER;                                                                         \
             ASYNCIO__HERE(in);                                                                                         \
@@ -879,9 +1022,10 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
                  (b)->phase = ASYNCIO__BLOCK_EXIT)
 #define ASYNCIO__TRY(out, b, passes)                                                                                   \
-    for ((b)->phase = ASYNCIO__BLOCK_ENTER;;)                                                                          \
+    for (ASYNCIO__ENTERS(b, true);;)                                                                                   \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
             ASYNCIO__ALL_CLOSED_FROM(out);                                                                             \
+            ASYNCIO__CHECK_STORAGE(b)                                                                                  \
             (b)->type = NULL;                                                                                          \
             ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
         } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \

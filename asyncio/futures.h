@@ -456,6 +456,11 @@ ASYNCIO__NOINLINE void asyncio__future_forget(asyncio_future *future)
 ASYNCIO__NOINLINE void asyncio__future_unheld(asyncio_future *future)
 {
     asyncio__node *node = future->waiters;
+    if (ASYNCIO__MISTAKE((future->flags & (ASYNCIO__TASK | ASYNCIO__DONE)) == ASYNCIO__TASK)) {
+        future->holds = 1;
+        asyncio__report(future, "a task is released that only its loop holds");
+        return;
+    }
     if ((future->flags & ASYNCIO__LOGS) && node != NULL && node->next == NULL && node->wait->detach == NULL) {
         asyncio_handle *handle = (asyncio_handle *)(void *)node;
         if (handle->flags & ASYNCIO__HANDLE_LOG) {

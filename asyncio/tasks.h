@@ -358,6 +358,8 @@ static inline int asyncio__gather_resume(asyncio_coro *self, asyncio_task *task,
         return asyncio__name_frame(task, "asyncio_gather", __FILE__);
     if (self->state == 0)
         err = asyncio__waiter_await(waiter, task);
+    if (ASYNCIO_POISON && err == ASYNCIO__PENDING) /* the word in which debug builds look for pointers to locals */
+        self->value = (asyncio_value)((asyncio_gather *)(void *)self)->children;
     return err == ASYNCIO__PENDING ? err : asyncio__waiter_leave(waiter, task, err);
 }
 

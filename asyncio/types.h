@@ -25,8 +25,10 @@
  *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored        default: 1
  *   ASYNCIO_DEBUG        1: there is a debug mode (asyncio_set_debug)         default: ASYNCIO_HOSTED
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
- *   ASYNCIO_POISON       1: overwrite the stack before a body runs, so that a local that was meant to survive an
- *                        await holds rubbish at once, not some day            default: hosted, at -O0, without NDEBUG
+ *   ASYNCIO_POISON       1: a debug build. The stack is overwritten before a body runs, so that a local that was meant
+ *                        to survive an await holds rubbish at once, not some day; an await that needs a local (a frame,
+ *                        a block, a Future, a buffer) is refused, with a report; so is, in debug mode, ASYNC_IN with a
+ *                        frame that is in use                                 default: hosted, at -O0, without NDEBUG
  *   ASYNCIO_GENERIC      1: ASYNC_AWAIT accepts every awaitable; 0: statuses only, the rest by ASYNC_AWAIT_CORO,
  *                        _FUTURE and _TASK, and no asyncio_ensure_future: for compilers without _Generic
  *                                                                             default: 1
