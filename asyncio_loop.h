@@ -2,10 +2,31 @@
  *
  * asyncio_loop.h - what runs coroutines: the ready list, timers, callbacks, one iteration, and the port below it.
  *
- *     asyncio_loop loop;
- *     asyncio_loop_init(&loop, NULL);                    // NULL: this target's own port
- *     asyncio_run_until_complete(&loop, ASYNC_AT(&storage, main_coro), NULL);
- *     asyncio_loop_close(&loop);
+ *     #include "asyncio.h"
+ *
+ *     static void tick(void *arg) { puts((char *)arg); }
+ *
+ *     ASYNC(main_coro, asyncio_handle timer;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_call_later(asyncio_get_running_loop(), &self->timer, 0.1, tick, "tick");
+ *         ASYNC_AWAIT(asyncio_sleep(0.2));
+ *         puts("done");
+ *         ASYNC_END;
+ *     }
+ *
+ *     static asyncio_loop loop;
+ *     static struct main_coro_task storage;
+ *
+ *     int main(void)
+ *     {
+ *         int err = asyncio_loop_init(&loop, NULL);          // NULL: this target's own port
+ *         if (err == 0) {
+ *             err = asyncio_run_until_complete(&loop, ASYNC_AT(&storage, main_coro), NULL);
+ *             asyncio_loop_close(&loop);
+ *         }
+ *         return err;
+ *     }
  *
  * Hosted programs call asyncio_run (asyncio.h), which does this and CPython's orderly shutdown.
  *
@@ -275,8 +296,9 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 /*
  * asyncio_call_soon - have callback(arg) called in the next iteration. From the loop's own thread only.
  *
+ *   loop       not NULL: asyncio_get_running_loop()
  *   handle     storage for it, yours until it was called or cancelled, so that you can cancel it; not while it is in
- *              use already. NULL: taken from the heap, and freed before the call.
+ *              use already, which would corrupt the loop's lists. NULL: from the heap, and freed before the call.
  *   Suspends   never
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread,
  *              when the loop runs in its own
@@ -960,7 +982,8 @@ static inline void asyncio_set_exception_handler(asyncio_loop *loop, asyncio_exc
 static inline asyncio_exception_handler asyncio_get_exception_handler(asyncio_loop *loop) { return loop->core.handler; }
 
 /* asyncio_set_debug, asyncio_get_debug - debug mode: steps and callbacks that take loop->slow_callback_duration or
- * longer are reported, call_soon and timers from a wrong thread refused, ASYNC_AT of a running task's storage reported,
+ * longer are reported; call_soon, timers and create_task from a wrong thread refused, ASYNC_AT of a running task's
+ * storage reported, ASYNC_IN of a frame in use refused (debug builds: ASYNCIO_POISON),
  * and who waits in the frame of a task that ends (of the 1,000 oldest tasks). Costs two clock readings a callback, and
  * a look at these at a heap task's end. Source: base_events.py:BaseEventLoop.set_debug */
 static inline void asyncio_set_debug(asyncio_loop *loop, bool debug) { loop->core.debug = debug; }

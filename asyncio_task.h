@@ -4,6 +4,9 @@
  *
  * No operating system, no libc call, no heap, no clock: asyncio_loop.h adds those. Programs include asyncio.h.
  *
+ *     #include "asyncio.h"
+ *     #include <stdio.h>
+ *
  *     ASYNC(child, int n;)                              // fields: the arguments and every local that outlives an await
  *     {
  *         ASYNC_BEGIN;
@@ -13,6 +16,16 @@
  *         puts("clean");
  *         ASYNC_END;
  *     }
+ *
+ *     ASYNC(main_coro, int twice;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_AWAIT_INTO(self->twice, ASYNC_NEW(child, .n = 21));
+ *         printf("%d\n", self->twice);
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
  *
  * Rules, the bad news first
  *

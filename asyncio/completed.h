@@ -486,7 +486,7 @@ static inline void asyncio_as_completed_close(asyncio_as_completed *each) { asyn
  *              wait for the rest again; the same Future may be there several times.
  *   mode       ASYNCIO_ALL_COMPLETED; ASYNCIO_FIRST_COMPLETED: until one is done; ASYNCIO_FIRST_EXCEPTION: until one
  *              fails (a cancelled one did not), else all
- *   seconds    no longer than that, an int or a double; 0 or negative: until the next iterations' timers; left out or
+ *   seconds    no longer than that, an int or a double; 0 or negative: some iterations only, to look; left out or
  *              INFINITY (hosted): no limit. asyncio_wait_ticks(...): in ticks.
  *   Suspends   always: two iterations if all are done already
  *   Gives      how many children are done. Each child's .done, and if so its .err and .value, are set as they are when

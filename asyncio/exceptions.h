@@ -33,7 +33,7 @@
 #ifndef ASYNCIO_EXCEPTIONS_H
 #define ASYNCIO_EXCEPTIONS_H
 
-/* Name, what Python calls it, text. Those from EQUEUEEMPTY on are for parts that are still to come. */
+/* Name, what Python calls it, text. EINCOMPLETEREAD and ELIMITOVERRUN are for streams, which are still to come. */
 #define ASYNCIO_ERRORS(X)                                                                                              \
     X(ECANCELLED, "CancelledError", "cancelled")                                                                       \
     X(ETIMEOUT, "TimeoutError", "timed out")                                                                           \

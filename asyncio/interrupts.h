@@ -3,7 +3,6 @@
  * asyncio/interrupts.h - from an interrupt to a task: a call, an event, a queue.
  *
  *     #include "asyncio.h"
- *     #include "asyncio/interrupts.h"
  *
  *     static asyncio_loop loop;
  *     static asyncio_isr_queue keys;

@@ -11,7 +11,26 @@
  *         asyncio_default_exception_handler(loop, context, NULL);
  *     }
  *
- *     asyncio_set_exception_handler(asyncio_get_running_loop(), on_error, stdout);
+ *     ASYNC(fails)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_RAISE(ASYNCIO_EVALUE);
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro)
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_set_exception_handler(asyncio_get_running_loop(), on_error, stdout);
+ *         asyncio_create_task(ASYNC_NEW(fails));             // nobody will look at its error
+ *         ASYNC_AWAIT(asyncio_sleep(0.1));
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *
+ * It prints `Task exception was never retrieved: an argument is out of range`, and then, to stderr, what it would
+ * without a handler: that, the task and the traceback.
  *
  * Rule: an exception handler must neither await nor close the loop; what its context points to is good during the call
  * only.
@@ -29,6 +48,7 @@ extern "C" {
 /*
  * asyncio_strerror - the text of an error code.
  *
+ *   Suspends   never. Allocates nothing.
  *   Returns    a string; for errno values strerror's, good until its next call in this thread or elsewhere
  */
 static inline const char *asyncio_strerror(int err)
@@ -45,8 +65,15 @@ static inline const char *asyncio_strerror(int err)
     return strerror(err);
 }
 
-/* asyncio_print_error - the chain of awaits that the error passed, like Python's traceback, and "Name: [code] text".
- * `detail` is the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown. */
+/*
+ * asyncio_print_error - print the chain of awaits that an error passed, like Python's traceback, and "Name: [code]
+ * text"; of ASYNCIO_ECANCELLED its message.
+ *
+ *   loop       the one that the error occurred in
+ *   detail     the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown
+ *   Suspends   never. Returns nothing; allocates nothing. Cost: O(frames that it passed).
+ *   Source     traceback.py:print_exception
+ */
 static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, asyncio_value detail)
 {
     const asyncio_frame_info *frame;
@@ -97,6 +124,17 @@ static inline void asyncio_default_exception_handler(asyncio_loop *loop, const a
 
 /* ---- Reports ---- */
 
+/* The innermost frame with a line: of the library's coroutines, such as gather, nobody wants to know. */
+ASYNCIO__COLD void asyncio__describe_waiting(asyncio_task *task, asyncio_frame_info *info)
+{
+    asyncio_coro *coro = asyncio__root_of(task)->awaiter;
+    asyncio_describe(coro, info);
+    while (info->line == 0 && coro != asyncio__root_of(task)) {
+        coro = coro->awaiter;
+        asyncio_describe(coro, info);
+    }
+}
+
 ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
 {
     asyncio_exception_context context;
@@ -113,7 +151,7 @@ ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
             asyncio_frame_info info;
             if (asyncio_task_done(task))
                 continue;
-            asyncio_describe(asyncio_task_get_coro(task)->awaiter, &info);
+            asyncio__describe_waiting(task, &info);
             context.message = task->wait.node.wait != NULL ? task->wait.node.wait->what : "not waiting";
             context.task = task;
             context.err = 0;

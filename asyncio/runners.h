@@ -2,7 +2,33 @@
  *
  * asyncio/runners.h - run(): a loop, a main coroutine, and an orderly end.
  *
- *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
+ *     #include "asyncio.h"
+ *
+ *     ASYNC(forever)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_AWAIT(asyncio_sleep(3600));
+ *         ASYNC_FINALLY;
+ *         puts("cancelled, as main is over");
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro)
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_create_task(ASYNC_NEW(forever));
+ *         ASYNC_AWAIT(asyncio_sleep(0));
+ *         ASYNC_RETURN(42);
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         asyncio_value answer = 0;
+ *         int err = asyncio_run(ASYNC_NEW(main_coro), .result = &answer);
+ *         printf("%d\n", (int)answer);
+ *         return err;
+ *     }
  *
  * What run() does, in CPython's order (Lib/asyncio/runners.py)
  *

@@ -2,8 +2,36 @@
  *
  * asyncio/selector_events.h - descriptors: readers, writers, and sockets that a coroutine awaits.
  *
- *     ASYNC_AWAIT_INTO(self->got, asyncio_sock_recv(self->fd, self->buf, sizeof self->buf));
- *     ASYNC_AWAIT(asyncio_sock_sendall(self->fd, self->buf, (size_t)self->got));
+ *     #include "asyncio.h"
+ *
+ *     ASYNC(echo, int fd; char buf[64]; int got;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         for (;;) {
+ *             ASYNC_AWAIT_INTO(self->got, asyncio_sock_recv(self->fd, self->buf, sizeof self->buf));
+ *             if (self->got == 0)
+ *                 break;
+ *             ASYNC_AWAIT(asyncio_sock_sendall(self->fd, self->buf, (size_t)self->got));
+ *         }
+ *         ASYNC_FINALLY;
+ *         close(self->fd);
+ *         ASYNC_END;
+ *     }
+ *
+ *     ASYNC(main_coro, int fds[2]; char buf[64]; int got;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         if (socketpair(AF_UNIX, SOCK_STREAM, 0, self->fds) < 0)
+ *             ASYNC_RAISE(errno);
+ *         asyncio_create_task(ASYNC_NEW(echo, .fd = self->fds[1]));
+ *         ASYNC_AWAIT(asyncio_sock_sendall(self->fds[0], "hello", 5));
+ *         ASYNC_AWAIT_INTO(self->got, asyncio_sock_recv(self->fds[0], self->buf, sizeof self->buf));
+ *         printf("%.*s\n", self->got, self->buf);
+ *         close(self->fds[0]);
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
  *
  * The sock_ functions try the system call at once and suspend only if it would block. While a task waits for a
  * descriptor nobody else may wait for the same event of it. Cancelling leaves nothing registered; bytes that sendall

@@ -32,7 +32,8 @@
  *      before the storage goes corrupts memory.
  *   2. gather ends at the first error; the other children run on, and their errors are lost, as in Python. Cancelling
  *      who awaits a gather cancels its children. A task group (asyncio/taskgroups.h) is the easier form.
- *   3. shield cancels nobody. A child holds its task until its outcome was read: gather does that itself.
+ *   3. shield cancels nobody. A child holds its Future until its outcome was read: gather and as_completed do that
+ *      themselves, after wait you do (asyncio_child_result, or asyncio_child_release).
  */
 #ifndef ASYNCIO_TASKS_H
 #define ASYNCIO_TASKS_H
@@ -127,7 +128,7 @@ static inline void asyncio__child_read(asyncio_child *child, asyncio_loop *loop)
  *   Suspends   never
  *   Returns    0; ASYNCIO_ENOMEM if x is NULL; what create_task returned, which it also reports. Then gather, wait and
  *              as_completed give that error, so that you need not look here.
- *   Memory     allocates nothing. Cost: O(1). Holds the Future: give it up as rule 4 says.
+ *   Memory     allocates nothing. Cost: O(1). Holds the Future: rule 3 says when it is given up.
  *   Source     tasks.py:ensure_future. In C without ASYNCIO_GENERIC: asyncio_child_set_root, _task, _future.
  *
  * asyncio_child_result(&child, &value) - read a child's outcome after wait or in as_completed, and give up its Future.
@@ -517,8 +518,9 @@ static inline asyncio_coro *asyncio_gather_n_return_exceptions(asyncio_gather *a
 }
 
 /*
- * asyncio_gather_future(&all, children, x, y, ...) - gather's outer Future itself: to store, cancel, shield, await
- * several times, give to another gather, add callbacks to. asyncio_gather_outer(&all) - that of any gather above.
+ * asyncio_gather_future(&all, children, x, y, ...), asyncio_gather_future_return_exceptions(...) - gather's outer Future
+ * itself: to store, cancel, shield, await several times, give to another gather, add callbacks to.
+ * asyncio_gather_outer(&all) - that of any gather above.
  *
  *   Suspends   never
  *   Returns    the Future, never NULL; done already if all children are. asyncio_future_cancel passes the request on to

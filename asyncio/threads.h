@@ -2,9 +2,43 @@
  *
  * asyncio/threads.h - coroutines for other threads: run_coroutine_threadsafe.
  *
- *     asyncio_concurrent_future answer;                                      // in a thread that is not the loop's
- *     asyncio_run_coroutine_threadsafe(ASYNC_NEW(ask, .n = 1), loop, &answer);
- *     err = asyncio_concurrent_future_result(&answer, 2.0, &value);          // blocks this thread, 2 seconds at most
+ *     #include "asyncio.h"
+ *
+ *     ASYNC(twice, int n;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         ASYNC_AWAIT(asyncio_sleep(0.01));
+ *         ASYNC_RETURN(self->n * 2);
+ *         ASYNC_END;
+ *     }
+ *
+ *     static void stop(void *loop) { asyncio_loop_stop((asyncio_loop *)loop); }
+ *
+ *     static void *thread(void *arg)                         // not the loop's
+ *     {
+ *         asyncio_loop *loop = (asyncio_loop *)arg;
+ *         asyncio_concurrent_future answer;
+ *         asyncio_value value;
+ *         int err = asyncio_run_coroutine_threadsafe(ASYNC_NEW(twice, .n = 21), loop, &answer);
+ *         if (err == 0)
+ *             err = asyncio_concurrent_future_result(&answer, -1, &value); // blocks this thread
+ *         if (err == 0)
+ *             printf("%d\n", (int)value);
+ *         asyncio_concurrent_future_destroy(&answer);
+ *         asyncio_call_soon_threadsafe(loop, NULL, stop, loop);
+ *         return NULL;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         static asyncio_loop loop;
+ *         pthread_t other;
+ *         if (asyncio_loop_init(&loop, NULL) != 0 || pthread_create(&other, NULL, thread, &loop) != 0)
+ *             return 1;
+ *         asyncio_run_forever(&loop);
+ *         pthread_join(other, NULL);
+ *         return asyncio_loop_close(&loop);
+ *     }
  *
  * The loop's own thread must not wait for such a future: it would wait for itself. A loop that has nothing to do but to
  * wait for other threads is told so with asyncio_loop_add_source, or it is run by asyncio_run_forever.

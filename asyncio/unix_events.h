@@ -2,7 +2,21 @@
  *
  * asyncio/unix_events.h - signals as ordinary callbacks of a loop.
  *
- *     asyncio_add_signal_handler(loop, SIGTERM, on_term, self);  // on_term(self) runs in the loop: it may do anything
+ *     #include "asyncio.h"
+ *
+ *     static void on_term(void *arg) { asyncio_event_set((asyncio_event *)arg); } // in the loop: it may do anything
+ *
+ *     ASYNC(main_coro, asyncio_event stop;)
+ *     {
+ *         ASYNC_BEGIN;
+ *         asyncio_add_signal_handler(asyncio_get_running_loop(), SIGTERM, on_term, &self->stop);
+ *         raise(SIGTERM);                                    // or somebody else: kill -TERM
+ *         ASYNC_AWAIT(asyncio_event_wait(&self->stop));
+ *         puts("stopped");
+ *         ASYNC_END;
+ *     }
+ *
+ *     int main(void) { return asyncio_run(ASYNC_NEW(main_coro)); }
  *
  * The process has one handler per signal, so one loop can have it. What runs in signal context only marks the signal
  * and wakes the loop; the callback runs in the iteration after the loop noticed. Signals that come twice before that
@@ -110,6 +124,7 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
 /*
  * asyncio_add_signal_handler - call callback(arg) in the loop when the signal comes.
  *
+ *   loop       not NULL: asyncio_get_running_loop()
  *   number     SIGTERM, SIGUSR1, ...: all but SIGKILL and SIGSTOP. Replaces this loop's earlier handler.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught, and
