@@ -260,11 +260,14 @@ static inline void asyncio__free(void *memory) { ASYNCIO_FREE(memory); }
 static inline void asyncio__free_all(void) {}
 #endif
 
+/* So that a compiler warns of a coroutine that is made, and neither awaited nor given away. */
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_root *asyncio__new_root(asyncio_root *root) { return root; }
+
 /* ASYNC_NEW: see asyncio/coroutines.h. One allocation for Task and frame. */
 #define ASYNC_NEW(...) ASYNCIO__NEW(ASYNCIO__FIRST(__VA_ARGS__), __VA_ARGS__)
 #define ASYNCIO__NEW(name, ...) ASYNCIO__NEW_(name, __VA_ARGS__)
 #define ASYNCIO__NEW_(name, ...)                                                                                       \
-    ASYNCIO__EXTENSION({                                                                                               \
+    asyncio__new_root(ASYNCIO__EXTENSION({                                                                             \
         struct name##_task *asyncio__new_##name = (struct name##_task *)asyncio__alloc(sizeof(struct name##_task));    \
         if (asyncio__new_##name != NULL) {                                                                             \
             ASYNCIO__PREPARE(name, (&asyncio__new_##name->frame), ASYNCIO__FRAME_ROOM | ASYNCIO__FRAME_HEAP,           \
@@ -272,7 +275,7 @@ static inline void asyncio__free_all(void) {}
             asyncio__new_##name->frame.coro.value = (asyncio_value)asyncio__free;                                      \
         }                                                                                                              \
         (asyncio_root *)(void *)(asyncio__new_##name != NULL ? &asyncio__new_##name->frame : NULL);                    \
-    })
+    }))
 
 /* asyncio_future_new - Python's loop.create_future(): a pending Future on the heap, NULL without memory. Release it;
  * the loop's close does not. One that nobody will settle any more and that has callbacks must be cancelled before, or
@@ -301,16 +304,34 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
  *              use already, which would corrupt the loop's lists. NULL: from the heap, and freed before the call.
  *   Suspends   never
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread,
- *              when the loop runs in its own
+ *              when the loop runs in its own, and, reported, for a handle that is in use
  *   Memory     one block if handle is NULL. Cost: O(1).
  *   Source     base_events.py:BaseEventLoop.call_soon. It runs in a copy of the context of this call
  *              (asyncio/contexts.h). Differs: a C callback cannot raise.
  */
+ASYNCIO__COLD int asyncio__handle_refused(asyncio_loop *loop, asyncio_handle *handle)
+{
+    asyncio_exception_context context;
+    if (loop->core.running && asyncio__running_loop != loop)
+        return ASYNCIO_ERUNTIME;
+    /* Storage may hold anything; all of this at once only one that is in a list of this loop. */
+    if (handle == NULL || handle->timer.node.wait != &asyncio__handle_kind || handle->of.loop != loop ||
+        (handle->flags & (ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED)) == 0 ||
+        (handle->flags & ~(ASYNCIO__HANDLE_ODD | ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED)) != 0)
+        return 0;
+    asyncio__clear(&context, sizeof context);
+    context.message = "call_soon or a timer: this handle is in use already";
+    context.err = ASYNCIO_ERUNTIME;
+    context.handle = handle;
+    asyncio_call_exception_handler(loop, &context);
+    return ASYNCIO_ERUNTIME;
+}
+
 static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handle, asyncio_callback callback, void *arg)
 {
     if (loop->core.closed)
         return ASYNCIO_ECLOSED;
-    if (loop->core.debug && loop->core.running && asyncio__running_loop != loop)
+    if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(loop->core.debug) && asyncio__handle_refused(loop, *handle) != 0)
         return ASYNCIO_ERUNTIME;
     *handle = asyncio__handle_init(loop, *handle);
     if (*handle == NULL)

@@ -567,7 +567,8 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
  *
  *   Arguments by name, in any order, the rest zero. Nothing runs before it is awaited or made a task.
  *   NEW and AT give an asyncio_root *, for create_task, run and ASYNC_AWAIT; IN an asyncio_coro *, for ASYNC_AWAIT.
- *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM.
+ *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM. What nobody takes leaks: compilers warn
+ *   of an ASYNC_NEW that stands alone.
  *   Suspends   never
  *   Memory     NEW: one allocation, of sizeof(struct name_task); freed when the coroutine or its task is over, by
  *              whoever took it, or by asyncio_coro_close. AT and IN: none; the storage must stay until then, and starts
@@ -963,6 +964,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
                       __typeof__(b) ASYNCIO__BLOCK = (b);                                                              \
                       (void)ASYNCIO__BLOCK;                                                                            \
                       __VA_ARGS__;                                                                                     \
+                      (void)0; /* or gcc would not warn of a status here: asyncio_lock_acquire for _held */            \
                   }), sets_up)
 #define ASYNCIO__NO_INIT (void)0
 #define ASYNCIO__BLOCK asyncio__use_this_only_inside_ASYNC_WITH
