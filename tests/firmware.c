@@ -28,12 +28,12 @@ ASYNC(blink, int pin; asyncio_time period; int count;)
 {
     ASYNC_BEGIN;
     for (self->count = 0; self->count < 10; self->count++) {
-        pins ^= 1u << self->pin;
+        pins ^= (uint32_t)1 << self->pin;
         ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), self->period));
     }
     ASYNC_RETURN(self->count);
     ASYNC_FINALLY;
-    pins &= ~(1u << self->pin);
+    pins &= ~((uint32_t)1 << self->pin);
     ASYNC_AWAIT(asyncio_sleep(0.25));
     ASYNC_END;
 }
@@ -41,13 +41,13 @@ ASYNC(blink, int pin; asyncio_time period; int count;)
 static asyncio_status power_on(asyncio_block *block, asyncio_coro *self, asyncio_task *task)
 {
     (void)block, (void)self;
-    pins |= 1u << 31;
+    pins |= (uint32_t)1 << 31;
     return asyncio_sleep_for(task, ASYNCIO_SECONDS(0.01));
 }
 static asyncio_status power_off(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err)
 {
     (void)block, (void)self, (void)task;
-    pins &= ~(1u << 31);
+    pins &= ~((uint32_t)1 << 31);
     return asyncio__status(err, 0);
 }
 static asyncio_status powered(asyncio_block *block, asyncio_coro *self, asyncio_task *task, int err, int outcome)

@@ -6,7 +6,7 @@
 #     examples/firmware/build.sh <board> <output> <sources and options...>
 #     examples/firmware/build.sh microbit build/blinky.elf examples/firmware/blinky.c
 #
-# Boards: microbit (Cortex-M0), an385 (Cortex-M3), an386 (Cortex-M4), virt32 (RISC-V 32), atmega328p, attiny85. PORT= for
+# Boards: microbit (Cortex-M0), an385 (Cortex-M3), an386 (Cortex-M4), virt32 (RISC-V 32), atmega328p, atmega1284p, attiny85. PORT= for
 # none of the board's files but start-up code; CFLAGS replaces -Os; SMALL=1 leaves out what small chips do without; LEDS=1
 # has LEDs that no emulator shows, instead of messages on the serial line.
 set -eu
@@ -36,12 +36,12 @@ virt32) # without -misa-spec gcc 12 would want zicsr in the name, and then take 
         -DASYNCIO_TICKS_PER_SECOND=${TICKS:-78125L} -nostdlib -nostartfiles -Wl,--no-warn-rwx-segments \
         -T "$here/riscv32/link.ld" "$here/riscv32/start.S" ${PORT-"$here/riscv32/virt.c"} "$@" -lgcc -o "$output"
     ;;
-atmega328p | attiny85)
+atmega328p | atmega1284p | attiny85)
     case $board in
-    atmega328p) hz=16000000L ticks=15625L ;;
-    attiny85) hz=8000000L ticks=488L ;;
+    atmega*) hz=16000000L ticks=15625L port=atmega328p ;;
+    attiny85) hz=8000000L ticks=488L port=attiny85 ;;
     esac
-    exec avr-gcc -mmcu="$board" -DF_CPU=$hz $common -DASYNCIO_TICKS_PER_SECOND=${TICKS:-$ticks} ${PORT-"$here/avr/$board.c"} "$@" \
+    exec avr-gcc -mmcu="$board" -DF_CPU=$hz $common -DASYNCIO_TICKS_PER_SECOND=${TICKS:-$ticks} ${PORT-"$here/avr/$port.c"} "$@" \
         -o "$output"
     ;;
 *)

@@ -91,6 +91,12 @@ foreach my $board (@boards) {
 
     if (build($board, 'console', 'examples/firmware/console.c')) {
         my ($text, $status);
+        if ($board eq 'atmega328p') {
+            my ($code, $data, $bss) = (split ' ', (`avr-size $dir/$board-console.elf`)[1])[0 .. 2];
+            diag sprintf '%s: the line editor: %d of 32768 bytes of flash, %d of 2048 of RAM', $board, $code + $data, $data + $bss;
+            cmp_ok($code + $data, '<=', 32768, "$board: its flash");
+            cmp_ok($data + $bss, '<=', 2048 - 400, "$board: its RAM, with a stack of 400 bytes");
+        }
         if ($board =~ /^at/) {
             ($text, $status) = run($board, 'console',
                 "20000 '700:read 4\\' 1300:rxa'\b\b''ead 5\\' '2500:foo\\' '2700:quit\\' $null");

@@ -17,6 +17,6 @@ case $board in
 microbit) exec $limit qemu-system-arm -M microbit $arm -kernel "$file" ;;
 an385 | an386) exec $limit qemu-system-arm -M mps2-$board $arm -kernel "$file" ;;
 virt32) exec $limit qemu-system-riscv32 -M virt -bios none $qemu -kernel "$file" ;;
-atmega328p) exec $limit build/firmware/simavr $board 16000000 "$file" "$@" ;;
+atmega*) exec $limit build/firmware/simavr $board 16000000 "$file" "$@" ;;
 attiny85) exec $limit build/firmware/simavr $board 8000000 "$file" "$@" ;;
 esac

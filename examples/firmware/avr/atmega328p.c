@@ -19,6 +19,10 @@ void (*volatile board_on_button)(void);
 void (*volatile board_on_char)(char c);
 volatile uint16_t board_wakes;
 
+#ifndef USART_RX_vect /* larger ones of the family have several */
+#define USART_RX_vect USART0_RX_vect
+#endif
+
 static volatile uint16_t port_overflows;
 
 ISR(TIMER1_OVF_vect) { port_overflows++; }
