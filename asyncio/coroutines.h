@@ -798,9 +798,9 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #define ASYNCIO__CHECKED(expr)                                                                                         \
     asyncio__check_suspension(&self->coro, ASYNCIO__CURRENT, (expr), ASYNCIO__FILE, ASYNCIO__BODY_END)
 #define ASYNCIO__ENTERS(b, sets_up) (asyncio__err = asyncio__block_enters(&self->coro, b, sets_up))
-#define ASYNCIO__CHECK_STORAGE(b)                                                                                      \
+#define ASYNCIO__CHECK_STORAGE(n, b)                                                                                   \
     if (asyncio__err != 0 || asyncio__is_local((uintptr_t)(void *)(b), ASYNCIO__BODY_END)) {                           \
-        ASYNCIO__LINE_HERE;                                                                                            \
+        ASYNCIO__HERE(n);                                                                                              \
         asyncio__err =                                                                                                 \
             asyncio__report_misuse(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE,                                       \
                                    asyncio__err ? ASYNCIO__SHARED_BLOCK : ASYNCIO__LOCAL_LOST);                        \
@@ -809,7 +809,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 #else
 #define ASYNCIO__CHECKED(expr) (expr)
 #define ASYNCIO__ENTERS(b, sets_up) ((b)->phase = ASYNCIO__BLOCK_ENTER)
-#define ASYNCIO__CHECK_STORAGE(b)
+#define ASYNCIO__CHECK_STORAGE(n, b)
 #endif
 
 #define ASYNCIO__RAISE_IF_ERR                                                                                          \
@@ -992,7 +992,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     for (ASYNCIO__ENTERS(b, sets_up);;)                                                                                \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
             ASYNCIO__ALL_CLOSED_FROM(out);                                                                             \
-            ASYNCIO__CHECK_STORAGE(b)                                                                                  \
+            ASYNCIO__CHECK_STORAGE(in, b)                                                                              \
             init;                                                                                                      \
             (b)->phase = ASYNCIO__BLOCK_ENTER;                                                                         \
             ASYNCIO__HERE(in);                                                                                         \
@@ -1027,7 +1027,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     for (ASYNCIO__ENTERS(b, true);;)                                                                                   \
         if ((b)->phase == ASYNCIO__BLOCK_ENTER) {                                                                      \
             ASYNCIO__ALL_CLOSED_FROM(out);                                                                             \
-            ASYNCIO__CHECK_STORAGE(b)                                                                                  \
+            ASYNCIO__CHECK_STORAGE(out, b)                                                                             \
             (b)->type = NULL;                                                                                          \
             ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
         } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
