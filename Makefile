@@ -71,6 +71,7 @@ sizes: ## flash, RAM and stack on small chips, compared with bench/sizes.txt (in
 	@tests/setup.sh firmware
 	bench/sizes.pl
 
+bench bench-check bench-record: export CFLAGS = -O2
 bench: | setup-bench ## measure beside peers and the same work by hand: ROW=yield PEERS=libuv,go QUICK=1
 	bench/run.py
 

@@ -116,7 +116,7 @@ def measure(row, subjects, fixed):
     operations = {subject: calibrate(program, subject, row, fixed) for subject, program in subjects.items()}
     figures = {subject: [] for subject in subjects if operations[subject]}
     left = {subject: 1 if QUICK and fixed else ROUNDS for subject in figures}
-    warm_up = 0 if row.startswith(("sleepers", "spawn_all")) or (QUICK and fixed) else 8
+    warm_up = 0 if row.startswith(("sleepers", "spawn_all") + (("timers", "wake") if QUICK else ())) else 8
     for turn in range(ROUNDS):
         for subject in list(figures) if turn % 2 == 0 else list(reversed(figures)):
             if left[subject] <= 0:

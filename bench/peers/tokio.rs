@@ -238,6 +238,7 @@ async fn sleeping(operations: usize, least: Duration) -> usize {
     done
 }
 
+/// There is no timer without something that waits for it: tasks that sleep.
 async fn timers_fire(operations: usize, _: usize) -> usize {
     sleeping(operations, Duration::ZERO).await
 }
