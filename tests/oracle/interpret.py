@@ -206,9 +206,9 @@ class Awaitable:
 # ---- The compiler ----
 
 class Program:
-    def __init__(self, name, lines, line=0):
+    def __init__(self, name, lines):
         self.name = name
-        self.line = line  # where it begins
+        self.line = getattr(lines, 'begin', 0)
         self.kinds = {}
         self.objects = {}
         self.functions = {}
@@ -1413,6 +1413,10 @@ class Program:
         self.loop.close()
 
 
+class Lines(list):
+    """A program's lines; `begin` is the number of the one before them."""
+
+
 def programs(text):
     """(name, lines) of each program, a line being its number and words."""
     name, lines = None, []
@@ -1425,7 +1429,8 @@ def programs(text):
                 raise InvalidProgram(f'{number}: program NAME')
             if name is not None:
                 yield name, lines
-            name, lines = words[1], []
+            name, lines = words[1], Lines()
+            lines.begin = number
         else:
             lines.append((number, words))
     if name is not None:
