@@ -429,6 +429,8 @@ static void set_members(struct members *members, const struct scope *scope, cons
         args[i] = value_of(scope, &what->value);
         members->futures[i] = what->kind == AWAIT_X ? future_of(scope, &what->x) : NULL;
         members->gathers[i] = what->kind == AWAIT_X ? gather_of(members->futures[i]) : NULL;
+        if (members->futures[i] != NULL) /* one that starts eagerly may empty its slot */
+            (void)asyncio_task_hold(asyncio_future_task(members->futures[i]));
     }
     for (i = 0; i < at->count; i++) {
         asyncio_child *child = &members->children[i];
@@ -444,6 +446,8 @@ static void set_members(struct members *members, const struct scope *scope, cons
         else
             (void)asyncio_child_set(child, future);
         members->futures[i] = child->future;
+        if (future != NULL)
+            asyncio_task_release(asyncio_future_task(future));
     }
 }
 
