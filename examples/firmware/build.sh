@@ -39,7 +39,7 @@ virt32) # without -misa-spec gcc 12 would want zicsr in the name, and then take 
 atmega328p | atmega1284p | attiny85)
     case $board in
     atmega*) hz=16000000L ticks=15625L port=atmega328p ;;
-    attiny85) hz=8000000L ticks=488L port=attiny85 ;;
+    attiny85) hz=8000000L ticks=7812L port=attiny85 ;;
     esac
     exec avr-gcc -mmcu="$board" -DF_CPU=$hz $common -DASYNCIO_TICKS_PER_SECOND=${TICKS:-$ticks} ${PORT-"$here/avr/$port.c"} "$@" \
         -o "$output"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * attiny85.c - ATtiny85 at 8 MHz: 512 bytes of RAM. Build with -DASYNCIO_TICKS_PER_SECOND=488L.
+ * attiny85.c - ATtiny85 at 8 MHz: 512 bytes of RAM. Build with -DASYNCIO_TICKS_PER_SECOND=7812L.
  *
- * The clock is timer 1, 8 MHz divided by 16384, with its overflows counted in software: a tick is 2 ms, and an idle board
- * wakes every half second, for the timer has 8 bits. LEDs at B0 and B1, the button at B2; no serial line.
+ * The clock is timer 0, 8 MHz divided by 1024, with its overflows counted in software: an idle board wakes 30 times a
+ * second, for the timer has 8 bits. (Timer 1 can count 16 times slower; the emulator's stands still.) LEDs at B0 and B1,
+ * the button at B2; no serial line.
  */
 #include <avr/interrupt.h>
 #include <avr/io.h>
@@ -21,8 +22,8 @@ volatile uint16_t board_wakes;
 
 static volatile uint32_t port_overflows;
 
-ISR(TIMER1_OVF_vect) { port_overflows += 0x100; }
-ISR(TIMER1_COMPA_vect) {}
+ISR(TIMER0_OVF_vect) { port_overflows += 0x100; }
+ISR(TIMER0_COMPA_vect) {}
 ISR(INT0_vect)
 {
     if (board_on_button != NULL)
@@ -35,9 +36,9 @@ static asyncio_time port_time(asyncio_loop *loop)
     uint32_t now;
     (void)loop;
     cli();
-    low = TCNT1;
+    low = TCNT0;
     now = port_overflows + low;
-    if ((TIFR & _BV(TOV1)) && low < 0x80)
+    if ((TIFR & _BV(TOV0)) && low < 0x80)
         now += 0x100;
     SREG = state;
     return (asyncio_time)(now + (uint32_t)(BOARD_CLOCK_START));
@@ -69,9 +70,9 @@ static bool port_arm(asyncio_time timeout)
 {
     if (timeout < 0 || timeout > 0xff)
         return true;
-    OCR1A = (uint8_t)(TCNT1 + (uint8_t)timeout);
-    TIFR = _BV(OCF1A);
-    TIMSK |= _BV(OCIE1A);
+    OCR0A = (uint8_t)(TCNT0 + (uint8_t)timeout);
+    TIFR = _BV(OCF0A);
+    TIMSK |= _BV(OCIE0A);
     return timeout > 1;
 }
 
@@ -89,15 +90,15 @@ static void port_wait(asyncio_loop *loop, asyncio_time timeout)
         board_wakes++;
         cli();
     }
-    TIMSK &= (uint8_t)~_BV(OCIE1A);
+    TIMSK &= (uint8_t)~_BV(OCIE0A);
     port_woken = false;
     sei();
 }
 
 void board_init(void)
 {
-    TCCR1 = 15;
-    TIMSK = _BV(TOIE1);
+    TCCR0B = _BV(CS02) | _BV(CS00);
+    TIMSK = _BV(TOIE0);
     DDRB = _BV(0) | _BV(1);
     PORTB = _BV(2);
     MCUCR |= _BV(ISC00); /* at both edges */
