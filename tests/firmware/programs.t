@@ -38,7 +38,7 @@ sub leds {
     my $pid = open my $out, '-|', "exec tests/firmware/run.sh $board $dir/$board-$name.elf $arguments $null" or die;
     while (@seen < $count && defined(my $line = <$out>)) {
         push @seen, [$1, $2, $3] if $line =~ /^(\d+) led(\d) (on|off)/;
-        push @seen, [$1, $2 == ($board eq 'attiny85' ? 0 : 5) ? 0 : 1, $3] if $line =~ /^(\d+) B(\d) (on|off)/;
+        push @seen, [$1, $2 == ($board eq 'attiny85' ? 0 : 5) ? 0 : 1, $3] if $line =~ /^(\d+) B([0145]) (on|off)/;
     }
     kill TERM => $pid;
     close $out;
