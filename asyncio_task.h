@@ -796,6 +796,8 @@ ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
     core->current = previous;
 #if ASYNCIO_MESSAGES
     core->message = message;
+    if (previous != NULL && (previous->future.flags & ASYNCIO__MESSAGE)) /* perhaps only now, by the one that began */
+        core->message = previous->wait.slot.message;
 #endif
 #if ASYNCIO_CONTEXTS
     core->context = context;
