@@ -219,7 +219,7 @@ class Program:
         self.futures = []  # (name, Future), as made
         self.eager = False
         self.dead = False
-        self.listening = []  # pairs of a Future and a task: see stop_listening
+        self.listening = []  # a Future, the task that listens, the Future that ends that or None: see stop_listening
         self.loop = Loop()
         self.loop.set_exception_handler(self.exception_handler)
         self.done_callbacks = {}
@@ -390,8 +390,9 @@ class Program:
 
             def shield(call):
                 shielded = asyncio.ensure_future(inner.make(call), loop=self.loop)
-                self.listening.append((shielded, asyncio.current_task(self.loop)))
-                return asyncio.shield(shielded)
+                outer = asyncio.shield(shielded)
+                self.listening.append((shielded, asyncio.current_task(self.loop), outer))
+                return outer
             return Awaitable(shield, None, inner.needs, inner.calls, True)
         if name == 'sleep':
             self.check(len(rest) <= 2, 'sleep:V or sleep:V:R')
@@ -773,7 +774,7 @@ class Program:
             while left:
                 awaited = left.pop()
                 for waiter in () if awaited.done() else awaited._asyncio_awaited_by or ():
-                    if waiter not in waiting and not waiter.done():
+                    if waiter not in waiting and not waiter.done() and not self.listens_no_more(awaited, waiter):
                         waiting[waiter] = None
                         left.append(waiter)
             waiting.pop(x(call), None)
@@ -782,13 +783,17 @@ class Program:
             return ' '.join(map(self.name_of, tasks)) or 'None'
         return self.simple(text, action, x)
 
+    def listens_no_more(self, awaited, waiter):
+        return any(x is awaited and task is waiter and outer is not None and outer.done()
+                   for x, task, outer in self.listening)
+
     def stop_listening(self):
         """CPython's call graph goes on to show who shielded a task, gathered it or waited for it, until that is done."""
         task = asyncio.current_task(self.loop)
-        for x, waiter in self.listening:
+        for x, waiter, _ in self.listening:
             if waiter is task:
                 asyncio.future_discard_from_awaited_by(x, task)
-        self.listening = [(x, waiter) for x, waiter in self.listening if waiter is not task]
+        self.listening = [entry for entry in self.listening if entry[1] is not task]
 
     def do_stop(self, text):
         return self.simple(text, lambda call: self.loop.stop())
@@ -1034,7 +1039,7 @@ class Program:
 
         async def awaited(call, note):
             note.gather = gather([member.make(call) for member in members], return_exceptions)
-            self.listening += [(child, asyncio.current_task(self.loop))
+            self.listening += [(child, asyncio.current_task(self.loop), note.gather)
                                for child in getattr(note.gather, '_children', ())]
             return await note.gather
         return self.guarded(text, members, True, self.outcome(text, waiting, awaited, True))
@@ -1062,7 +1067,7 @@ class Program:
 
         async def run(call):
             xs = [member.make(call) for member in members]
-            self.listening += [(x, asyncio.current_task(self.loop)) for x in xs]
+            self.listening += [(x, asyncio.current_task(self.loop), None) for x in xs]
             try:
                 done, pending = await asyncio.wait(xs, timeout=None if limit is None else limit(call) / UNIT,
                                                    return_when=return_when)
