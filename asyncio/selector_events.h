@@ -57,6 +57,7 @@ extern "C" {
  * asyncio_add_reader, asyncio_add_writer - call callback(arg) whenever the loop looks and fd is readable (writable): at
  * most once per iteration, and again as long as it is.
  *
+ *   loop       not NULL: asyncio_get_running_loop()
  *   fd         0 .. FD_SETSIZE - 1. Replaces the callback that was there. End of file and errors are readable, too.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a descriptor that select() cannot take; ASYNCIO_ENOMEM; ASYNCIO_ECLOSED;
