@@ -807,6 +807,7 @@ static void ask(void *arg)
     CHECK_EQ(asyncio_concurrent_future_result(&answer, 10, &answered), 0);
     log_var(NULL);
 }
+static void stop(void *arg) { asyncio_loop_stop((asyncio_loop *)arg); }
 static void *asks(void *arg)
 {
     asyncio_context *mine = asyncio_context_new();
@@ -815,7 +816,7 @@ static void *asks(void *arg)
     CHECK_EQ(asyncio_context_run(mine, ask, NULL), 0);
     asyncio_context_release(mine);
     asyncio_concurrent_future_destroy(&answer);
-    asyncio_call_soon_threadsafe(&loop, NULL, (asyncio_callback)(void (*)(void))asyncio_loop_stop, &loop);
+    asyncio_call_soon_threadsafe(&loop, NULL, stop, &loop);
     return NULL;
 }
 ASYNC(hosts, int i;)
