@@ -304,34 +304,16 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
  *              use already, which would corrupt the loop's lists. NULL: from the heap, and freed before the call.
  *   Suspends   never
  *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread,
- *              when the loop runs in its own, and, reported, for a handle that is in use
+ *              when the loop runs in its own
  *   Memory     one block if handle is NULL. Cost: O(1).
  *   Source     base_events.py:BaseEventLoop.call_soon. It runs in a copy of the context of this call
  *              (asyncio/contexts.h). Differs: a C callback cannot raise.
  */
-ASYNCIO__COLD int asyncio__handle_refused(asyncio_loop *loop, asyncio_handle *handle)
-{
-    asyncio_exception_context context;
-    if (loop->core.running && asyncio__running_loop != loop)
-        return ASYNCIO_ERUNTIME;
-    /* Storage may hold anything; all of this at once only one that is in a list of this loop. */
-    if (handle == NULL || handle->timer.node.wait != &asyncio__handle_kind || handle->of.loop != loop ||
-        (handle->flags & (ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED)) == 0 ||
-        (handle->flags & ~(ASYNCIO__HANDLE_ODD | ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED)) != 0)
-        return 0;
-    asyncio__clear(&context, sizeof context);
-    context.message = "call_soon or a timer: this handle is in use already";
-    context.err = ASYNCIO_ERUNTIME;
-    context.handle = handle;
-    asyncio_call_exception_handler(loop, &context);
-    return ASYNCIO_ERUNTIME;
-}
-
 static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handle, asyncio_callback callback, void *arg)
 {
     if (loop->core.closed)
         return ASYNCIO_ECLOSED;
-    if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(loop->core.debug) && asyncio__handle_refused(loop, *handle) != 0)
+    if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(loop->core.debug) && loop->core.running && asyncio__running_loop != loop)
         return ASYNCIO_ERUNTIME;
     *handle = asyncio__handle_init(loop, *handle);
     if (*handle == NULL)

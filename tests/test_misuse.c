@@ -317,40 +317,6 @@ TEST(test_nested_blocks_share_storage)
     CHECK_EQ(reports, 0);
 }
 
-/* ---- One handle, two calls ---- */
-
-static void called(void *arg) { log_add((const char *)arg); }
-static void calls_again(void *arg)
-{
-    CHECK_EQ(asyncio_call_soon(&loop, (asyncio_handle *)arg, called, (void *)(uintptr_t)"again"), 0);
-}
-ASYNC(one_handle, asyncio_handle timer, soon, again;)
-{
-    ASYNC_BEGIN;
-    asyncio_set_debug(&loop, true);
-    CHECK_EQ(asyncio_call_later(&loop, &self->timer, 1, called, (void *)(uintptr_t)"one"), 0);
-    CHECK_EQ(asyncio_call_later(&loop, &self->timer, 2, called, (void *)(uintptr_t)"never"), ASYNCIO_ERUNTIME);
-    CHECK_EQ(asyncio_call_soon(&loop, &self->timer, called, (void *)(uintptr_t)"never"), ASYNCIO_ERUNTIME);
-    CHECK_EQ(asyncio_call_soon(&loop, &self->soon, called, (void *)(uintptr_t)"soon"), 0);
-    CHECK_EQ(asyncio_call_later(&loop, &self->soon, 2, called, (void *)(uintptr_t)"never"), ASYNCIO_ERUNTIME);
-    CHECK_EQ(reports, 3);
-    CHECK(last_report.handle == &self->soon);
-    CHECK_EQ(asyncio_call_soon(&loop, &self->again, calls_again, &self->again), 0);
-    ASYNC_AWAIT(asyncio_sleep(3));
-    CHECK_EQ(asyncio_call_later(&loop, &self->timer, 1, called, (void *)(uintptr_t)"never"), 0);
-    asyncio_handle_cancel(&self->timer);
-    CHECK_EQ(asyncio_call_later(&loop, &self->timer, 1, called, (void *)(uintptr_t)"two"), 0);
-    ASYNC_AWAIT(asyncio_sleep(3));
-    ASYNC_END;
-}
-
-TEST(test_handle_in_use_is_not_armed_again)
-{
-    CHECK_EQ(run(ASYNC_NEW(one_handle), NULL), 0);
-    CHECK_LOG("soon again one two");
-    CHECK_EQ(reports, 3);
-}
-
 /* ---- Releases ---- */
 
 ASYNC(release_too_often, asyncio_task *task;)
@@ -415,7 +381,6 @@ int main(void)
     RUN(test_frame_in_use_is_not_started_again);
 #endif
     RUN(test_nested_blocks_share_storage);
-    RUN(test_handle_in_use_is_not_armed_again);
     RUN(test_task_of_the_loop_is_not_released);
 #if ASYNCIO_THREADS
     RUN(test_task_made_in_a_wrong_thread);
