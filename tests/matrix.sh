@@ -1,6 +1,7 @@
 #!/bin/bash
-# Every test by every compiler, in every language standard and under every sanitizer that the library promises. One TAP
-# line per cell; what a failing cell said follows it. JOBS cells run at a time (2).
+# Every test compiled by every compiler in every language standard that the library promises, and run in some of them,
+# at every level and under every sanitizer. One TAP line per cell; what a failing cell said follows it. JOBS cells run at
+# a time (2).
 #
 #     tests/matrix.sh [standards] [levels] [targets] [sanitizers] [units] [options] [firmware]        default: all
 set -u
