@@ -432,7 +432,7 @@ static void say_left_with(const struct statement *at, struct group *group, int e
         say_error(at, err, detail);
         return;
     }
-    group->raised = true;
+    keep_parts(group);
     say_where(asyncio_current_task());
     fprintf(trace, "%s ! ExceptionGroup", at->text);
     say_errors(group);

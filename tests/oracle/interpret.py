@@ -118,6 +118,16 @@ class PrioritizedByTens(int):
         return int(self / 10) < int(other / 10)
 
 
+class PriorityQueue(asyncio.PriorityQueue):
+    """Of numbers, which are numbers like all others once they are out."""
+
+    def _put(self, item):
+        super()._put(PrioritizedByTens(item))
+
+    def _get(self):
+        return int(super()._get())
+
+
 # ---- Errors and values ----
 
 class InvalidProgram(Exception):
@@ -305,7 +315,7 @@ class Program:
         if kind == 'var':
             return contextvars.ContextVar(name, default=numbers[0]) if numbers else contextvars.ContextVar(name)
         counted = {'semaphore': asyncio.Semaphore, 'bounded': asyncio.BoundedSemaphore, 'barrier': asyncio.Barrier,
-                   'queue': asyncio.Queue, 'lifo': asyncio.LifoQueue, 'priority': asyncio.PriorityQueue}
+                   'queue': asyncio.Queue, 'lifo': asyncio.LifoQueue, 'priority': PriorityQueue}
         return counted[kind](*numbers) if kind in counted else None
 
     def new_future(self, name, future=None):
@@ -420,7 +430,7 @@ class Program:
             self.kind(target, 'queue', 'lifo', 'priority')
             if name == 'put':
                 self.check(len(rest) == 1, 'put:Q:V')
-                value = self.item(target, rest[0])
+                value = self.value(rest[0])
                 return Awaitable(lambda call: objects[target].put(value(call)))
             return self.method(target, name, rest, name == 'get')
         if name in ('reset', 'abort'):
@@ -432,12 +442,6 @@ class Program:
         self.check(not rest, 'too many parts')
         objects = self.objects
         return Awaitable(lambda call: getattr(objects[target], name)(), number=number)
-
-    def item(self, queue, word):
-        value = self.value(word)
-        if self.kinds[queue] == 'priority':
-            return lambda call: PrioritizedByTens(value(call))
-        return value
 
     # Blocks and statements
 
@@ -823,7 +827,7 @@ class Program:
 
     def do_put_nowait(self, text, name, value):
         self.kind(name, *QUEUES)
-        return self.on_object(text, name, QUEUES, 'put_nowait', self.item(name, value))
+        return self.on_object(text, name, QUEUES, 'put_nowait', self.value(value))
 
     def do_get_nowait(self, text, name):
         self.kind(name, *QUEUES)

@@ -49,7 +49,8 @@ struct armed {
 
 struct group {
     asyncio_taskgroup group;
-    bool raised; /* its block was left with an ExceptionGroup */
+    asyncio_taskgroup_error *parts; /* of the ExceptionGroup that its block was left with: the group's own end with the */
+    size_t count;                   /* task that it was in */
 };
 
 /* What a task's await, wait_for or gather statement waits for; see leads_to. */
@@ -840,29 +841,30 @@ static bool is_a(int err, const char *class_name)
     return strcmp(class_name, "RuntimeError") == 0 && err == ASYNCIO_EBROKENBARRIER;
 }
 
-/* The error of a group whose block was left with an ExceptionGroup. */
-static bool get_part(const struct group *group, size_t index, asyncio_taskgroup_error *part)
+static void keep_parts(struct group *group)
 {
-    return group->raised && asyncio_taskgroup_get_error(&group->group, index, part);
+    asyncio_taskgroup_error part;
+    group->count = 0;
+    group->parts = (asyncio_taskgroup_error *)make_room(asyncio_taskgroup_error_count(&group->group) * sizeof part);
+    while (asyncio_taskgroup_get_error(&group->group, group->count, &part))
+        group->parts[group->count++] = part;
 }
 
 static bool has_part(const struct group *group, const char *class_name)
 {
-    asyncio_taskgroup_error part;
     size_t i;
-    for (i = 0; get_part(group, i, &part); i++)
-        if (is_a(part.err, class_name))
+    for (i = 0; i < group->count; i++)
+        if (is_a(group->parts[i].err, class_name))
             return true;
     return false;
 }
 
 static void say_errors(const struct group *group)
 {
-    asyncio_taskgroup_error part;
     size_t i;
     fprintf(trace, "[");
-    for (i = 0; get_part(group, i, &part); i++)
-        fprintf(trace, "%s%s", i > 0 ? "," : "", error_text(part.err, part.detail));
+    for (i = 0; i < group->count; i++)
+        fprintf(trace, "%s%s", i > 0 ? "," : "", error_text(group->parts[i].err, group->parts[i].detail));
     fprintf(trace, "]\n");
 }
 
