@@ -229,6 +229,7 @@ class Program:
         self.futures = []  # (name, Future), as made
         self.eager = False
         self.dead = False
+        self.groups = []     # all task groups that were entered
         self.listening = []  # a Future, the task that listens, the Future that ends that or None: see stop_listening
         self.loop = Loop()
         self.loop.set_exception_handler(self.exception_handler)
@@ -613,7 +614,7 @@ class Program:
             else:
                 future = gather([member.make(call) for member in members], how == 'gather_all')
                 for child in getattr(future, '_children', ()):  # not the task: it does not wait
-                    asyncio.future_discard_from_awaited_by(child, asyncio.current_task(self.loop))
+                    self.discard_from_awaited_by(child, asyncio.current_task(self.loop))
                     asyncio.future_add_to_awaited_by(child, future)
                 self.objects[name] = self.new_future(name, future)
                 self.log(text + ' = ok')
@@ -788,15 +789,24 @@ class Program:
         return self.simple(text, action, x)
 
     def listens_no_more(self, awaited, waiter):
-        return any(x is awaited and task is waiter and outer is not None and outer.done()
-                   for x, task, outer in self.listening)
+        outers = [outer for x, task, outer in self.listening if x is awaited and task is waiter]
+        return outers and all(outer is not None and outer.done() for outer in outers) \
+            and not self.is_parent(waiter, awaited)
+
+    def is_parent(self, task, child):
+        return any(group._parent_task is task and child in group._tasks for group in self.groups)
+
+    def discard_from_awaited_by(self, x, task):
+        """CPython notes a task once, even if it is also the parent of x in a group."""
+        if not self.is_parent(task, x):
+            asyncio.future_discard_from_awaited_by(x, task)
 
     def stop_listening(self):
         """CPython's call graph goes on to show who shielded a task, gathered it or waited for it, until that is done."""
         task = asyncio.current_task(self.loop)
         for x, waiter, _ in self.listening:
             if waiter is task:
-                asyncio.future_discard_from_awaited_by(x, task)
+                self.discard_from_awaited_by(x, task)
         self.listening = [entry for entry in self.listening if entry[1] is not task]
 
     def do_stop(self, text):
@@ -1246,6 +1256,8 @@ class Program:
             manager = make(call)
             if kind in ('group', 'timeout'):
                 self.objects[name] = manager
+            if kind == 'group':
+                self.groups.append(manager)
             try:
                 async with manager:
                     self.log(text + ' = entered')
