@@ -34,13 +34,13 @@ cell() {
     started=$((started + 1))
     (
         trap - EXIT
-        number=$started cell=$work/$started
+        number=$started cell=$work/$started SECONDS=0
         mkdir "$cell"
         if "$@" >"$cell/log" 2>&1 </dev/null; then
-            echo "ok $number - $name"
+            echo "ok $number - $name, $SECONDS s"
             sed -n 's/^# note: /# /p' "$cell/log"
         else
-            echo "not ok $number - $name"
+            echo "not ok $number - $name, $SECONDS s"
             grep '^===' "$cell/log" | sed 's/^/# /'
             grep -v '^ok ' "$cell/log" | head -n 200 | sed 's/^/# /'
         fi >"$work/$number.tap"
