@@ -790,6 +790,8 @@ ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
 #endif
 #if ASYNCIO_CONTEXTS
     asyncio__variables **context = core->context;
+    asyncio__context_below below;
+    asyncio__context_cover(&below);
     core->context = NULL;
 #endif
     asyncio__step_task(task, 0);
@@ -800,6 +802,7 @@ ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
         core->message = previous->wait.slot.message;
 #endif
 #if ASYNCIO_CONTEXTS
+    asyncio__context_uncover(&below);
     core->context = context;
 #endif
     return 0;

@@ -362,7 +362,6 @@ static inline asyncio_context *asyncio__context_new(asyncio__variables *table, a
         asyncio__variables_init(&context->head, true, asyncio__context_free);
         context->table = table;
         context->was = was;
-        context->entered = 0;
     }
     return context;
 }
@@ -418,27 +417,35 @@ static inline void asyncio_context_release(asyncio_context *context)
  *   Returns    0; ASYNCIO_ERUNTIME if this context is the current one, or below it; ASYNCIO_ENOMEM if context is NULL.
  *              Then callback was not called.
  *   Memory     allocates nothing. Cost: O(1). Inside and outside of a loop.
- *   Source     Context.run. Differs: while an eager task runs inside of another task's step, that one's context is not
- *              noticed to be entered; and a task may start eagerly in its creator's own context, where CPython 3.14
- *              fails.
+ *   Source     Context.run. Differs: a task may start eagerly in its creator's own context, where CPython 3.14 fails.
  */
+static inline bool asyncio__context_is_entered(const asyncio_context *context)
+{
+    const asyncio__variables *variables = &context->head;
+    asyncio__variables **outside = asyncio__outside.entered; /* below the loop that runs, if one does */
+    const asyncio__context_below *below = asyncio__outside.below;
+    if (*asyncio__context_slot() == variables || (outside != NULL && *outside == variables))
+        return true;
+    while (below != NULL && *below->slot != variables)
+        below = below->next;
+    return below != NULL;
+}
+
 static inline int asyncio_context_run(asyncio_context *context, asyncio_callback callback, void *arg)
 {
-    asyncio__variables *below = *asyncio__context_slot(), *own, **previous;
-    asyncio_context *outer = below != NULL && below->shared ? (asyncio_context *)(void *)below : NULL;
+    asyncio__variables *own, **previous;
+    asyncio__context_below below;
     if (context == NULL)
         return ASYNCIO_ENOMEM;
-    if (context->entered != 0 || context == outer)
+    if (asyncio__context_is_entered(context))
         return ASYNCIO_ERUNTIME;
-    if (outer != NULL)
-        outer->entered++;
+    asyncio__context_cover(&below);
     own = asyncio__variables_hold(&context->head);
     previous = asyncio__context_enter(&own);
     callback(arg);
     asyncio__context_leave(previous);
     asyncio__variables_release(own);
-    if (outer != NULL)
-        outer->entered--;
+    asyncio__context_uncover(&below);
     return 0;
 }
 

@@ -189,6 +189,18 @@ static inline asyncio__variables **asyncio__context_enter(asyncio__variables **s
     return previous;
 }
 
+/* Around what runs within a callback or step, but in another context. */
+static inline void asyncio__context_cover(asyncio__context_below *below)
+{
+    below->slot = asyncio__context_slot();
+    below->next = asyncio__outside.below;
+    asyncio__outside.below = below;
+}
+static inline void asyncio__context_uncover(const asyncio__context_below *below)
+{
+    asyncio__outside.below = below->next;
+}
+
 static inline void asyncio__handle_drop_context(asyncio_handle *handle) { asyncio__context_drop(&handle->context); }
 static inline void asyncio__task_drop_context(asyncio_task *task) { asyncio__context_drop(&task->context); }
 #else

@@ -308,7 +308,13 @@ struct asyncio_context {
     asyncio__variables head;
     asyncio__variables *table; /* NULL: empty */
     asyncio__variables **was;  /* the slot that it stood for before somebody asked for it; NULL: none */
-    unsigned entered;          /* how often it is below the current one */
+};
+
+/* The slot that was the current one when another was entered within a callback or step of it. On the C stack. */
+typedef struct asyncio__context_below asyncio__context_below;
+struct asyncio__context_below {
+    asyncio__variables **slot;
+    asyncio__context_below *next;
 };
 
 /* The part of a Task that stands in front of its coroutine's frame. */
@@ -497,6 +503,7 @@ ASYNCIO__WEAK uint32_t asyncio__task_count;
 /* The context of a thread outside of loops: what asyncio_context_run entered, else its own. */
 typedef struct asyncio__thread_context {
     asyncio__variables **entered, *own;
+    asyncio__context_below *below; /* of loops, too */
 } asyncio__thread_context;
 extern ASYNCIO__THREAD_LOCAL asyncio__thread_context asyncio__outside;
 ASYNCIO__WEAK ASYNCIO__THREAD_LOCAL asyncio__thread_context asyncio__outside;

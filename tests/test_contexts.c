@@ -475,6 +475,52 @@ TEST(test_eager_start)
     close_loop();
 }
 
+/* What is entered below the one that runs, also below an eager start and below a loop, cannot be entered again. */
+static int refused;
+static void is_called(void *arg) { (void)arg; log_number(1); }
+ASYNC(enters_below, asyncio_context *context;)
+{
+    ASYNC_BEGIN;
+    refused += asyncio_context_run(self->context, is_called, NULL) == ASYNCIO_ERUNTIME;
+    ASYNC_END;
+}
+ASYNC(enters_its_parent_s, asyncio_task *parent;)
+{
+    ASYNC_BEGIN; /* not an object before: that is made in a slot which is below already */
+    refused += asyncio_context_run(asyncio_task_get_context(self->parent), is_called, NULL) == ASYNCIO_ERUNTIME;
+    ASYNC_END;
+}
+static void starts_child_of(void *arg)
+{
+    asyncio_create_task(ASYNC_NEW(enters_below, .context = (asyncio_context *)arg), .eager_start = 1);
+}
+ASYNC(covers, asyncio_context *context;)
+{
+    ASYNC_BEGIN;
+    asyncio_create_task(ASYNC_NEW(enters_its_parent_s, .parent = asyncio_current_task()), .eager_start = 1);
+    CHECK_EQ(refused, 1);
+    refused += asyncio_context_run(self->context, is_called, NULL) == ASYNCIO_ERUNTIME; /* below the loop */
+    CHECK_EQ(refused, 2);
+    self->context = asyncio_context_new();
+    CHECK_EQ(asyncio_context_run(self->context, starts_child_of, self->context), 0);
+    CHECK_EQ(refused, 3);
+    CHECK_EQ(asyncio_context_run(self->context, is_called, NULL), 0);
+    asyncio_context_release(self->context);
+    ASYNC_END;
+}
+static void runs_covers(void *arg) { CHECK_EQ(RUN_CORO(covers, .context = (asyncio_context *)arg), 0); }
+TEST(test_entered_below)
+{
+    asyncio_context *outside = asyncio_context_new();
+    refused = 0;
+    open_loop();
+    CHECK_EQ(asyncio_context_run(outside, runs_covers, outside), 0);
+    CHECK_EQ(refused, 3);
+    CHECK_LOG("1");
+    asyncio_context_release(outside);
+    close_loop();
+}
+
 /* A task in storage, one that nobody lets run, one that waits: each gives its context up. */
 ASYNC(lasts)
 {
@@ -949,6 +995,7 @@ int main(void)
     RUN(test_context_4);
     RUN(test_get_context);
     RUN(test_eager_start);
+    RUN(test_entered_below);
     RUN(test_closing_the_loop);
     RUN(test_exception_handlers_run_in_the_task_s_context);
     RUN(test_callbacks_run_in_a_copy);
