@@ -401,8 +401,10 @@ class Program:
 
             def shield(call):
                 shielded = asyncio.ensure_future(inner.make(call), loop=self.loop)
-                outer = asyncio.shield(shielded)
-                self.listening.append((shielded, asyncio.current_task(self.loop), outer))
+                outer, task = asyncio.shield(shielded), asyncio.current_task(self.loop)
+                self.listening.append((shielded, task, None))
+                if outer is not shielded:
+                    outer.add_done_callback(lambda _: self.discard_from_awaited_by(shielded, task))
                 return outer
             return Awaitable(shield, None, inner.needs, inner.calls, True)
         if name == 'sleep':
