@@ -165,7 +165,7 @@ struct asyncio_loop {
     asyncio_time virtual_now;
     unsigned sources; /* who may wake the loop from outside, see asyncio_loop_add_source */
     int lazy;         /* what iterations may still spend before the next look outside */
-    bool stopping, deadlocked, interrupted;
+    bool deadlocked;
     void *memory;                        /* of asyncio_new_event_loop: this struct */
     asyncio_future *target;              /* what run_until_complete waits for */
 #if ASYNCIO_ALL_TASKS && defined(ASYNCIO_MALLOC)
@@ -713,7 +713,7 @@ ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
 static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
 {
     asyncio_time when, now;
-    if (loop->core.head != NULL || loop->core.nudge || loop->stopping || asyncio__inbox_waits(loop))
+    if (loop->core.head != NULL || loop->core.nudge || loop->core.stopping || asyncio__inbox_waits(loop))
         return 0;
     if (!asyncio__timers_next(&loop->timers, &when, loop->port->exact))
         return -1;
@@ -736,7 +736,7 @@ ASYNCIO__NOINLINE void asyncio__look_outside(asyncio_loop *loop, asyncio_time ti
 ASYNCIO__HOT void asyncio__run_once(asyncio_loop *loop)
 {
     loop->ticks++;
-    if (ASYNCIO_LAZY_PASSES == 0 || loop->lazy <= 0 || loop->core.head == NULL) {
+    if (ASYNCIO_LAZY_PASSES == 0 || loop->lazy <= 0 || (loop->core.head == NULL && !loop->core.stopping)) {
         asyncio__look_outside(loop, asyncio__timeout(loop));
         if (ASYNCIO_LAZY_PASSES != 0)
             loop->lazy = loop->port->exact ? 0 : ASYNCIO_LAZY_STEPS;
@@ -751,7 +751,7 @@ ASYNCIO__HOT void asyncio__run_once(asyncio_loop *loop)
 static inline bool asyncio__stuck(asyncio_loop *loop)
 {
     return loop->core.head == NULL && loop->timers.count == 0 && loop->sources == 0 && !loop->core.nudge &&
-           !asyncio__inbox_waits(loop) && !loop->stopping;
+           !asyncio__inbox_waits(loop) && !loop->core.stopping;
 }
 
 /*
@@ -781,7 +781,7 @@ static inline int asyncio__enter_loop(asyncio_loop *loop)
 static inline void asyncio__leave_loop(asyncio_loop *loop)
 {
     loop->core.running = false;
-    loop->stopping = false;
+    loop->core.stopping = (uint8_t)((loop->core.stopping & ASYNCIO__STOP_NEXT) >> 1);
     asyncio__running_loop = NULL;
 }
 static inline int asyncio_loop_step(asyncio_loop *loop, asyncio_time limit)
@@ -813,7 +813,7 @@ static inline bool asyncio_loop_next_deadline(asyncio_loop *loop, asyncio_time *
 /* asyncio_loop_stop - end run_forever after this iteration; before it: after exactly one. Callbacks that the last
  * iteration made ready run at the next start. From the loop's own thread. Source: base_events.py:BaseEventLoop.stop
  * asyncio_loop_is_running, asyncio_loop_is_closed - as Python's. None of them suspends or fails. */
-static inline void asyncio_loop_stop(asyncio_loop *loop) { loop->stopping = true; }
+static inline void asyncio_loop_stop(asyncio_loop *loop) { loop->core.stopping |= ASYNCIO__STOP; }
 static inline bool asyncio_loop_is_running(const asyncio_loop *loop) { return loop->core.running; }
 static inline bool asyncio_loop_is_closed(const asyncio_loop *loop) { return loop->core.closed; }
 
@@ -847,50 +847,14 @@ ASYNCIO__NOINLINE int asyncio_run_forever(asyncio_loop *loop)
             }
         }
         asyncio__run_once(loop);
-        if (loop->stopping || (ASYNCIO_SELECTORS && loop->interrupted))
-            break;
+        if (ASYNCIO__UNLIKELY(loop->core.stopping)) {
+            if (loop->core.stopping != ASYNCIO__STOP_NEXT)
+                break;
+            loop->core.stopping >>= 1;
+        }
     }
-    err = ASYNCIO_SELECTORS && loop->interrupted ? ASYNCIO_EINTERRUPT : 0;
-    loop->interrupted = false;
+    err = loop->core.stopping & ASYNCIO__INTERRUPTED ? ASYNCIO_EINTERRUPT : 0;
     asyncio__leave_loop(loop);
-    return err;
-}
-
-/* What ends run_until_complete: a done callback, less what nobody else can do with this one. */
-static inline void asyncio__stop_run(asyncio__node *node)
-{
-    asyncio_handle *stop = (asyncio_handle *)(void *)node;
-    stop->flags = 0;
-    asyncio_loop_stop(stop->of.loop);
-}
-static inline void asyncio__stop_wake(asyncio__node *node, asyncio_future *future)
-{
-    ((asyncio_handle *)(void *)node)->flags = ASYNCIO__HANDLE_QUEUED;
-    asyncio__ready_push(asyncio__core_of(future->loop), node);
-}
-static const asyncio__wait asyncio__stop_kind = {asyncio__stop_run, asyncio__stop_wake, NULL, NULL, "callback", false};
-
-ASYNCIO__NOINLINE int asyncio__run_until(asyncio_loop *loop, asyncio_future *future)
-{
-    asyncio_handle stop;
-    asyncio_future *outer = loop->target;
-    int err;
-    asyncio__clear(&stop, sizeof stop);
-    stop.timer.node.wait = &asyncio__stop_kind;
-    stop.of.loop = loop;
-    if (asyncio_future_done(future))
-        asyncio__stop_wake(&stop.timer.node, future);
-    else
-        asyncio__list_append(&future->waiters, &stop.timer.node);
-    loop->target = future;
-    err = asyncio_run_forever(loop);
-    loop->target = outer;
-    if (!asyncio_future_done(future)) {
-        asyncio__list_remove(&future->waiters, &stop.timer.node);
-    } else if (stop.flags != 0) { /* stop() and the end at once: CPython ends the next run, too */
-        asyncio__ready_remove(&loop->core, &stop.timer.node);
-        asyncio_loop_stop(loop);
-    }
     return err;
 }
 
@@ -921,7 +885,15 @@ static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *f
     if (ASYNCIO__MISTAKE(loop->core.running || asyncio__running_loop != NULL))
         return ASYNCIO_ERUNNING;
     asyncio_future_hold(future);
-    err = asyncio__run_until(loop, future);
+    if (asyncio_future_done(future))
+        loop->core.stopping |= ASYNCIO__STOP;
+    else
+        future->flags |= ASYNCIO__TARGET;
+    loop->target = future;
+    err = asyncio_run_forever(loop);
+    loop->target = NULL;
+    if (!asyncio_future_done(future))
+        future->flags &= (uint16_t)~ASYNCIO__TARGET;
     if (ASYNCIO_CHECKS && loop->deadlocked) {
         loop->deadlocked = false;
         asyncio__report_deadlock(loop);

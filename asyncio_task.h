@@ -433,7 +433,7 @@ ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
 }
 
 #define ASYNCIO__ENDS_OTHERWISE                                                                                        \
-    (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN | ASYNCIO__LEFTOVERS)
+    (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN | ASYNCIO__LEFTOVERS | ASYNCIO__TARGET)
 
 /* The coroutine ended. A cancel() that came in its last stretch wins over a result, not over an error, as in Python. */
 ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
@@ -451,8 +451,7 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
         asyncio__cancel_over(task);
         if (future->flags & ASYNCIO__WATCHED)
             asyncio__core_of(future->loop)->watched(task);
-        if (future->flags & ASYNCIO__FORSAKEN)
-            asyncio__core_of(future->loop)->nudge = true;
+        asyncio__future_ends(future);
         if ((future->flags & ASYNCIO__LEFTOVERS) && asyncio__core_of(future->loop)->give_up != NULL)
             asyncio__core_of(future->loop)->give_up(future->loop, task);
     }
@@ -468,16 +467,16 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
             asyncio__task_drop_context(task);
     }
 #endif
-#if ASYNCIO_ALL_TASKS
-    if (!(future->flags & ASYNCIO__WATCHED))
-        asyncio__tasks_leave(task);
-#endif
     if (future->waiters == NULL) {
         future->err = (int16_t)err;
         future->flags = (uint16_t)(future->flags | ASYNCIO__DONE | flags);
     } else {
         asyncio__future_settle(future, flags, err, future->value);
     }
+#if ASYNCIO_ALL_TASKS /* after that: LISTED is TARGET */
+    if (!(future->flags & ASYNCIO__WATCHED))
+        asyncio__tasks_leave(task);
+#endif
     asyncio__future_unhold(future);
 }
 

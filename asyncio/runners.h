@@ -161,7 +161,7 @@ static inline void asyncio__runner_interrupt(void *arg)
         asyncio_task_cancel(runner->main_task, NULL);
         return;
     }
-    runner->loop->interrupted = true;
+    runner->loop->core.stopping |= ASYNCIO__INTERRUPTED;
     asyncio__runner_uncatch(runner, true);
 }
 

@@ -286,6 +286,7 @@ struct asyncio_future {
 #define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
 #define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
 #define ASYNCIO__LISTED (ASYNCIO_ALL_TASKS * 512u) /* done, but held: in the loop's list of what its close frees */
+#define ASYNCIO__TARGET 512u /* not done: run_until_complete waits for it */
 #define ASYNCIO__WATCHED (ASYNCIO_ALL_TASKS * 1024u) /* run()'s shutdown waits for it */
 #define ASYNCIO__FORSAKEN 2048u  /* who listened has gone: its end takes an iteration, and its error counts as read */
 #define ASYNCIO__CANCEL_HOOK 4096u /* no Task: it is the head of an asyncio__hooked_future */
@@ -454,6 +455,12 @@ typedef struct asyncio__task_list {
     asyncio_task *first, **end;
 } asyncio__task_list;
 
+/* When run_forever ends: after this iteration; after the next, in which CPython's run_until_complete would be called back
+ * that its Future is done (both: so does the next run); after this one, with ASYNCIO_EINTERRUPT. */
+#define ASYNCIO__STOP 1u
+#define ASYNCIO__STOP_NEXT 2u /* twice STOP: the iteration after makes one of the other */
+#define ASYNCIO__INTERRUPTED 4u
+
 /* What tasks know of their loop: the first member of struct asyncio_loop. */
 typedef struct asyncio__core {
     asyncio__node *head;  /* ready list */
@@ -478,6 +485,7 @@ typedef struct asyncio__core {
     void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
     bool debug, closed, running;
+    uint8_t stopping; /* ASYNCIO__STOP... */
     bool nudge; /* the next iteration does not wait: CPython's would find a handle that was cancelled */
     bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
 #if ASYNCIO_CONTEXTS
