@@ -518,7 +518,8 @@ static inline void asyncio__shared_run(asyncio__node *node)
 }
 
 /* No `wake`: it can be neither a timer nor a done callback, and by this asyncio_handle_cancel knows it. */
-static const asyncio__wait asyncio__shared_kind = {asyncio__shared_run, NULL, NULL, NULL, "callback", false};
+static const asyncio__wait asyncio__shared_kind = {asyncio__shared_run, NULL, NULL, NULL,
+                                                   ASYNCIO__NO_TASK, 0 ASYNCIO__WHAT("callback")};
 
 static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback,
                                                void *arg)
@@ -611,12 +612,8 @@ ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop)
 /* Two steps, as in CPython: in the iteration in which it is due, the timer's turn comes in the ready list, which only
  * then makes the task ready for the next one. In between it can still be cancelled. */
 static inline void asyncio__sleep_over(asyncio__node *node) { asyncio__make_ready(asyncio__node_task(node), 0); }
-static inline void asyncio__sleep_due_detach(asyncio_task *task)
-{
-    asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
-}
-static const asyncio__wait asyncio__sleep_due = {asyncio__sleep_over, NULL, asyncio__sleep_due_detach, NULL,
-                                                 "waiting in sleep", false};
+static const asyncio__wait asyncio__sleep_due = {asyncio__sleep_over, NULL, NULL, NULL,
+                                                 ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("waiting in sleep")};
 static inline void asyncio__sleep_fire(asyncio__node *node, asyncio_future *future)
 {
     (void)future;
@@ -628,7 +625,7 @@ static inline void asyncio__sleep_detach(asyncio_task *task)
     asyncio__timers_remove(&task->future.loop->timers, &task->wait);
 }
 static const asyncio__wait asyncio__sleep_wait = {NULL, asyncio__sleep_fire, asyncio__sleep_detach, NULL,
-                                                  "waiting in sleep", false};
+                                                  ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting in sleep")};
 
 ASYNCIO__COLD int asyncio__sleep_until(asyncio_task *task, asyncio_time when)
 {
@@ -1055,7 +1052,7 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
 static inline void asyncio__drop(asyncio_loop *loop, asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
-    if (node->wait->detach != NULL) /* a task: without a list of tasks, nobody's to free */
+    if (node->wait->in != ASYNCIO__NO_TASK) /* a task: without a list of tasks, nobody's to free */
         return;
     handle->flags &= (uint16_t)~(ASYNCIO__HANDLE_QUEUED | ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_INBOX);
     asyncio__handle_drop_context(handle);

@@ -239,11 +239,6 @@ static inline void asyncio_describe(asyncio_coro *coro, asyncio_frame_info *info
 
 /* ---- Task ---- */
 
-static inline void asyncio__ready_detach(asyncio_task *task)
-{
-    asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
-}
-
 /* Too early for a running or ready task. Its slot, which it does not need now, keeps the message: where the result will
  * stand there may be one already. */
 static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
@@ -255,12 +250,12 @@ static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
 
 /* One object for the whole program: the loop compares with it. With FEW_STORES the outcome of the await is 0. */
 extern const asyncio__wait asyncio__ready_wait ASYNCIO__WEAK;
-const asyncio__wait asyncio__ready_wait = {NULL, NULL, asyncio__ready_detach, asyncio__ready_cancel, "ready", false};
+const asyncio__wait asyncio__ready_wait = {NULL, NULL, NULL, NULL, ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 
 /* The outcome is future.err. */
 static inline void asyncio__ready_run(asyncio__node *node);
-static const asyncio__wait asyncio__ready_outcome = {asyncio__ready_run, NULL, asyncio__ready_detach,
-                                                     asyncio__ready_cancel, "ready", false};
+static const asyncio__wait asyncio__ready_outcome = {asyncio__ready_run, NULL, NULL, NULL,
+                                                     ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 
 /* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
 ASYNCIO__HOT_ONCE void asyncio__make_ready(asyncio_task *task, int err)
@@ -294,11 +289,10 @@ static inline void asyncio__message_run(asyncio__node *node)
 }
 static inline void asyncio__message_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     asyncio__future_unhold((asyncio_future *)asyncio__root_of(task)->awaiter->value);
 }
-static const asyncio__wait asyncio__message_wait = {asyncio__message_run, NULL, asyncio__message_detach,
-                                                    asyncio__ready_cancel, "ready", false};
+static const asyncio__wait asyncio__message_wait = {asyncio__message_run, NULL, asyncio__message_detach, NULL,
+                                                    ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 
 ASYNCIO__COLD void asyncio__woken_by_cancel(asyncio_task *task, asyncio_future *future)
 {
@@ -321,28 +315,37 @@ static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *futu
         asyncio__wake(task, future->err, future->value);
 }
 
-static inline void asyncio__future_detach(asyncio_task *task)
-{
-    asyncio_future *future = (asyncio_future *)task->wait.slot.object;
-    asyncio__list_remove(&future->waiters, &task->wait.node);
-    asyncio__future_left(future);
-}
+static const asyncio__wait asyncio__future_wait = {NULL, asyncio__task_woken, NULL, NULL,
+                                                   ASYNCIO__IN_FUTURE, 0 ASYNCIO__WHAT("waiting for a Future")};
+static const asyncio__wait asyncio__task_wait = {NULL, asyncio__task_woken, NULL, NULL,
+                                                 ASYNCIO__IN_FUTURE, 0 ASYNCIO__WHAT("waiting for a Task")};
 
-static inline bool asyncio__future_pass_cancel(asyncio_task *task, asyncio_value msg)
+/* Takes a task out of whatever it waits in. Its `wait` stays. */
+ASYNCIO__HOT_ONCE void asyncio__detach(asyncio_task *task)
 {
-    return asyncio_future_cancel((asyncio_future *)task->wait.slot.object, (const char *)msg);
+    const asyncio__wait *wait = task->wait.node.wait;
+    void *object = task->wait.slot.object;
+    if (wait->in == ASYNCIO__IN_OTHER) {
+        wait->detach(task);
+        return;
+    }
+    if (wait->in <= ASYNCIO__IN_TURN) {
+        asyncio__ready_remove(asyncio__core_of(task->future.loop), &task->wait.node);
+    } else if (wait->in == ASYNCIO__IN_FUTURE) {
+        asyncio__list_remove(&((asyncio_future *)object)->waiters, &task->wait.node);
+        asyncio__future_left((asyncio_future *)object);
+    } else {
+        asyncio__list_remove((asyncio__node **)(void *)((char *)object + wait->at), &task->wait.node);
+    }
+    if (wait->detach != NULL)
+        wait->detach(task);
 }
-
-static const asyncio__wait asyncio__future_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
-                                                   asyncio__future_pass_cancel, "waiting for a Future", true};
-static const asyncio__wait asyncio__task_wait = {NULL, asyncio__task_woken, asyncio__future_detach,
-                                                 asyncio__future_pass_cancel, "waiting for a Task", true};
 
 /* The unfinished Task that a task waits for, if that is what it waits for. */
 static inline asyncio_task *asyncio__awaited_task(asyncio_task *task)
 {
     asyncio_future *future;
-    if (task->wait.node.wait == NULL || !task->wait.node.wait->future)
+    if (task->wait.node.wait == NULL || task->wait.node.wait->in != ASYNCIO__IN_FUTURE)
         return NULL;
     future = (asyncio_future *)task->wait.slot.object;
     return asyncio_future_task(future);
@@ -384,11 +387,18 @@ static inline void asyncio__cancel_over(asyncio_task *task)
 }
 
 /* Cancels what a task waits for. False: it cannot be cancelled any more, or waits for its turn only. */
-static inline bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
+ASYNCIO__HOT bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
 {
-    if (task->wait.node.wait->cancel != NULL)
-        return task->wait.node.wait->cancel(task, msg);
-    task->wait.node.wait->detach(task);
+    const asyncio__wait *wait = task->wait.node.wait;
+    if (wait->cancel != NULL)
+        return wait->cancel(task, msg);
+    if (wait->in < ASYNCIO__IN_OTHER) {
+        if (wait->in == ASYNCIO__IN_READY)
+            return asyncio__ready_cancel(task, msg);
+        if (wait->in == ASYNCIO__IN_FUTURE)
+            return asyncio_future_cancel((asyncio_future *)task->wait.slot.object, (const char *)msg);
+    }
+    asyncio__detach(task);
     asyncio__wake(task, ASYNCIO_ECANCELLED, msg);
     return true;
 }
@@ -397,7 +407,7 @@ static inline bool asyncio__cancel_wait(asyncio_task *task, asyncio_value msg)
 ASYNCIO__COLD void asyncio__forget_wait(asyncio_task *task)
 {
     asyncio__ready_relink(asyncio__core_of(task->future.loop));
-    task->wait.node.wait->detach(task);
+    asyncio__detach(task);
     task->wait.node.wait = NULL;
     task->future.flags &= (uint16_t)~ASYNCIO__MESSAGE;
 }
@@ -432,6 +442,12 @@ ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
     return asyncio__status(ASYNCIO__PENDING, 0);
 }
 
+/* There is one, so that somebody linked what it takes: asyncio__cancel_later. */
+ASYNCIO__COLD int asyncio__cancel_due(asyncio_task *task, asyncio_coro *coro, int err)
+{
+    return asyncio__core_of(task->future.loop)->cancel_later(task, coro, err);
+}
+
 #define ASYNCIO__ENDS_OTHERWISE                                                                                        \
     (ASYNCIO__MUST_CANCEL | ASYNCIO__WATCHED | ASYNCIO__FORSAKEN | ASYNCIO__LEFTOVERS | ASYNCIO__TARGET)
 
@@ -443,12 +459,10 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
     if (ASYNCIO__MISTAKE(task->wait.node.wait != NULL))
         asyncio__forget_wait(task);
     if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__ENDS_OTHERWISE))) {
-        if ((future->flags & ASYNCIO__MUST_CANCEL) && err == 0) {
-            err = ASYNCIO_ECANCELLED;
-            future->value = asyncio__cancel_message(task);
-            flags = ASYNCIO__MESSAGE;
+        if (future->flags & ASYNCIO__MUST_CANCEL) {
+            flags = err == 0 ? ASYNCIO__MESSAGE : 0u;
+            err = asyncio__cancel_due(task, NULL, err);
         }
-        asyncio__cancel_over(task);
         if (future->flags & ASYNCIO__WATCHED)
             asyncio__core_of(future->loop)->watched(task);
         asyncio__future_ends(future);
@@ -506,7 +520,7 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
 }
 
 /* A step ended in a suspension: a cancel() that came during the step goes to what is waited for now. */
-ASYNCIO__COLD void asyncio__suspended(asyncio_task *task)
+static inline void asyncio__suspended(asyncio_task *task)
 {
     asyncio_value message = asyncio__cancel_message(task);
 #if ASYNCIO_MESSAGES
@@ -520,48 +534,76 @@ ASYNCIO__COLD void asyncio__suspended(asyncio_task *task)
         asyncio__cancel_over(task);
 }
 
-/* A frame ended: goes on with the frames that await it, until one suspends or the root ends. */
-ASYNCIO__NOINLINE void asyncio__step_out(asyncio_task *task, asyncio_coro *coro, int err)
+/* A frame below another one ended: goes on with that. */
+static inline asyncio_coro *asyncio__frame_over(asyncio_task *task, asyncio_coro *coro)
 {
-    asyncio_coro *root = asyncio__root_of(task);
-    while (coro != root) {
-        asyncio_coro *awaiter = coro->awaiter;
-        if (coro->flags & ASYNCIO__FRAME_HEAP)
-            asyncio__core_of(task->future.loop)->free(asyncio__task_of(coro));
-        coro = awaiter;
+    asyncio_coro *awaiter = coro->awaiter;
+    if (coro->flags & ASYNCIO__FRAME_HEAP)
+        asyncio__core_of(task->future.loop)->free(asyncio__task_of(coro));
+    return awaiter;
+}
+
+/* Runs a frame and, when that ends, those that await it, until one suspends or the root ends. */
+ASYNCIO__NOINLINE void asyncio__step_on(asyncio_task *task, asyncio_coro *coro, int err)
+{
+    for (;;) {
         err = coro->resume(coro, task, err);
         if (err == ASYNCIO__PENDING) {
             if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL))
-                asyncio__suspended(task);
+                (void)asyncio__cancel_due(task, coro, ASYNCIO__PENDING);
             return;
         }
+        if (coro == asyncio__root_of(task))
+            break;
+        coro = asyncio__frame_over(task, coro);
     }
     asyncio__task_done(task, err);
 }
 
+/* The same, with the usual case in place: it suspends, or the root ends. */
 ASYNCIO__HOT void asyncio__step_in(asyncio_task *task, asyncio_coro *coro, int err)
 {
+    if (ASYNCIO__SMALL) {
+        asyncio__step_on(task, coro, err);
+        return;
+    }
     err = coro->resume(coro, task, err);
     if (ASYNCIO__UNLIKELY(err != ASYNCIO__PENDING)) {
         if (ASYNCIO__LIKELY(coro == asyncio__root_of(task)))
             asyncio__task_done(task, err);
         else
-            asyncio__step_out(task, coro, err);
+            asyncio__step_on(task, asyncio__frame_over(task, coro), err);
     } else if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL)) {
-        asyncio__suspended(task);
+        (void)asyncio__cancel_due(task, coro, ASYNCIO__PENDING);
     }
 }
 
-/* A pending cancel() is delivered, not what the task was woken with. Before the first step the body never runs. */
-ASYNCIO__COLD void asyncio__step_cancelled(asyncio_task *task, asyncio_coro *coro, int err)
+/* A cancel() that came while the task was ready or ran. At the step's start it is delivered, not what the task was
+ * woken with, and before the first step the body never runs. Else the answer is what to go on with: after a suspension,
+ * err ASYNCIO__PENDING, it goes to what is waited for now; at the end, coro NULL, it wins over a result. */
+ASYNCIO__COLD int asyncio__cancel_later(asyncio_task *task, asyncio_coro *coro, int err)
 {
-    if (err != ASYNCIO_ECANCELLED)
+    if (err == ASYNCIO__PENDING) {
+        asyncio__suspended(task);
+        return err;
+    }
+    if (coro == NULL && err == 0)
+        task->future.value = asyncio__cancel_message(task);
+    if (coro != NULL && err != ASYNCIO_ECANCELLED)
         coro->value = asyncio__cancel_message(task);
     asyncio__cancel_over(task);
+    if (coro == NULL)
+        return err != 0 ? err : ASYNCIO_ECANCELLED;
     if (coro->state == 0)
         asyncio__task_settle(task, ASYNCIO_ECANCELLED);
     else
         asyncio__step_in(task, coro, ASYNCIO_ECANCELLED);
+    return 0;
+}
+static inline void asyncio__must_cancel_later(asyncio_task *task)
+{
+    task->future.flags |= ASYNCIO__MUST_CANCEL;
+    asyncio__core_of(task->future.loop)->cancel_later = asyncio__cancel_later;
 }
 
 /* One step of a task: what CPython's Task.__step does. The caller resets `current`. */
@@ -571,7 +613,7 @@ ASYNCIO__HOT void asyncio__step(asyncio__core *core, asyncio_task *task, int err
     core->current = task;
     task->wait.node.wait = NULL;
     if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL))
-        asyncio__step_cancelled(task, coro, err);
+        (void)asyncio__cancel_due(task, coro, err);
     else
         asyncio__step_in(task, coro, err);
 }
@@ -619,14 +661,13 @@ static inline void asyncio__cancel_counted(asyncio_task *task)
 static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
 {
     asyncio_task *awaited = asyncio__awaited_task(task);
-    asyncio_future *future;
     task->future.flags &= (uint16_t)~ASYNCIO__UNREAD;
     if (task->future.flags & ASYNCIO__DONE)
         return false;
     asyncio__cancel_counted(task);
     /* Nobody at the bottom to ask: this one is woken at once. */
     if (ASYNCIO_CHECKS && awaited != NULL && asyncio__awaits_circle(task)) {
-        task->wait.node.wait->detach(task);
+        asyncio__detach(task);
         asyncio__wake(task, ASYNCIO_ECANCELLED, (asyncio_value)msg);
         return true;
     }
@@ -634,17 +675,16 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
         task = awaited;
         asyncio__cancel_counted(task);
     }
-    future = &task->future;
     if (task->wait.node.wait != NULL && asyncio__cancel_wait(task, (asyncio_value)msg))
         return true;
-    future->flags |= ASYNCIO__MUST_CANCEL;
+    asyncio__must_cancel_later(task);
 #if ASYNCIO_MESSAGES
     if (task->wait.node.wait == NULL) {
         (void)asyncio__ready_cancel(task, (asyncio_value)msg);
-        asyncio__core_of(future->loop)->message = (asyncio_value)msg;
+        asyncio__core_of(task->future.loop)->message = (asyncio_value)msg;
     }
     if (!(asyncio__root_of(task)->flags & ASYNCIO__FRAME_RETURNING)) /* else a result waits there for FINALLY to end */
-        future->value = (asyncio_value)msg;
+        task->future.value = (asyncio_value)msg;
 #endif
     return true;
 }
@@ -1067,7 +1107,7 @@ ASYNCIO__COLD void asyncio__tasks_detach(asyncio__core *core)
     asyncio__ready_relink(core);
     for (task = core->tasks.first; task != NULL; task = task->next_task)
         if (task->wait.node.wait != NULL) {
-            task->wait.node.wait->detach(task);
+            asyncio__detach(task);
             task->wait.node.wait = NULL;
         }
     for (task = core->tasks.first; task != NULL; task = task->next_task)

@@ -243,14 +243,11 @@ static inline void asyncio__each_closed(asyncio_as_completed *each)
 }
 static inline void asyncio__each_ready_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     asyncio__each_closed(asyncio__each_of(task));
 }
 static inline void asyncio__each_detach(asyncio_task *task)
 {
-    asyncio_as_completed *each = (asyncio_as_completed *)task->wait.slot.object;
-    asyncio__list_remove(&each->waiters, &task->wait.node);
-    asyncio__each_closed(each);
+    asyncio__each_closed((asyncio_as_completed *)task->wait.slot.object);
 }
 
 /* Cancelled while it waited: when its turn comes, the one that it had asked for may be asked for again. */
@@ -260,18 +257,14 @@ static inline void asyncio__each_cancelled_run(asyncio__node *node)
     ((asyncio_as_completed *)task->wait.slot.object)->left++;
     asyncio__step_task(task, ASYNCIO_ECANCELLED);
 }
-static inline void asyncio__each_cancelled_detach(asyncio_task *task)
-{
-    asyncio__ready_detach(task);
-    asyncio__each_closed((asyncio_as_completed *)task->wait.slot.object);
-}
 static inline bool asyncio__each_cancelled_cancel(asyncio_task *task, asyncio_value msg)
 {
     (void)task, (void)msg; /* of two, the first message counts */
     return false;
 }
-static const asyncio__wait asyncio__each_cancelled = {asyncio__each_cancelled_run, NULL, asyncio__each_cancelled_detach,
-                                                      asyncio__each_cancelled_cancel, "ready", false};
+static const asyncio__wait asyncio__each_cancelled = {asyncio__each_cancelled_run, NULL, asyncio__each_detach,
+                                                      asyncio__each_cancelled_cancel,
+                                                      ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("ready")};
 static inline bool asyncio__each_cancel(asyncio_task *task, asyncio_value msg)
 {
     asyncio_as_completed *each = (asyncio_as_completed *)task->wait.slot.object;
@@ -282,7 +275,9 @@ static inline bool asyncio__each_cancel(asyncio_task *task, asyncio_value msg)
 }
 static inline void asyncio__each_wake_one(asyncio__node *node, asyncio_future *future);
 static const asyncio__wait asyncio__each_wait = {NULL, asyncio__each_wake_one, asyncio__each_detach,
-                                                 asyncio__each_cancel, "waiting in as_completed", false};
+                                                 asyncio__each_cancel,
+                                                 ASYNCIO__IN_LIST, offsetof(asyncio_as_completed, waiters)
+                                                 ASYNCIO__WHAT("waiting in as_completed")};
 
 static inline void asyncio__each_enqueue(asyncio_as_completed *each, asyncio_task *task)
 {
@@ -310,8 +305,8 @@ static inline bool asyncio__each_empty(const asyncio_as_completed *each)
 
 /* Woken: takes what is there, or waits again, at the end, if another task was faster. */
 static inline void asyncio__each_run(asyncio__node *node);
-static const asyncio__wait asyncio__each_woken = {asyncio__each_run, NULL, asyncio__each_ready_detach,
-                                                  asyncio__ready_cancel, "ready", false};
+static const asyncio__wait asyncio__each_woken = {asyncio__each_run, NULL, asyncio__each_ready_detach, NULL,
+                                                  ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 static inline void asyncio__each_wake_one(asyncio__node *node, asyncio_future *future)
 {
     (void)future;

@@ -473,7 +473,7 @@ ASYNCIO__NOINLINE void asyncio__future_unheld(asyncio_future *future)
         asyncio__report(future, "a task is released that only its loop holds");
         return;
     }
-    if ((future->flags & ASYNCIO__LOGS) && node != NULL && node->next == NULL && node->wait->detach == NULL) {
+    if ((future->flags & ASYNCIO__LOGS) && node != NULL && node->next == NULL && node->wait->in == ASYNCIO__NO_TASK) {
         asyncio_handle *handle = (asyncio_handle *)(void *)node;
         if (handle->flags & ASYNCIO__HANDLE_LOG) {
             future->waiters = NULL;
@@ -619,8 +619,8 @@ static inline void asyncio__handle_wake(asyncio__node *node, asyncio_future *fut
     asyncio__handle_queue(future != NULL ? future->loop : handle->of.loop, handle);
 }
 
-static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL,
-                                                   NULL,                "callback",           false};
+static const asyncio__wait asyncio__handle_kind = {asyncio__handle_run, asyncio__handle_wake, NULL, NULL,
+                                                   ASYNCIO__NO_TASK, 0 ASYNCIO__WHAT("callback")};
 
 /* Fills a handle: yours, or with NULL one from the heap. NULL: out of memory. Its callback's context is empty. */
 static inline asyncio_handle *asyncio__handle_init(asyncio_loop *loop, asyncio_handle *handle)
@@ -899,7 +899,7 @@ static inline int asyncio_future_remove_done_callback(asyncio_future *future, as
     for (node = future->waiters; node != NULL; node = next) {
         asyncio_handle *handle = (asyncio_handle *)(void *)node;
         next = node->next;
-        if (node->wait->detach != NULL) /* a waiting task */
+        if (node->wait->in != ASYNCIO__NO_TASK) /* a waiting task */
             continue;
         if (handle->callback.done != callback || handle->arg != arg)
             continue;

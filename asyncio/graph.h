@@ -62,7 +62,8 @@ static inline void asyncio__link_wake(asyncio__node *node, asyncio_future *futur
     (void)future;
     ((asyncio_handle *)(void *)node)->flags &= (uint16_t)~ASYNCIO__HANDLE_LISTED;
 }
-static const asyncio__wait asyncio__link_kind = {NULL, asyncio__link_wake, NULL, NULL, "link", false};
+static const asyncio__wait asyncio__link_kind = {NULL, asyncio__link_wake, NULL, NULL,
+                                                ASYNCIO__NO_TASK, 0 ASYNCIO__WHAT("link")};
 
 /*
  * asyncio_future_add_to_awaited_by - record that `waiter` waits for `future`, for primitives of your own. A task that
@@ -97,7 +98,7 @@ static inline void asyncio_future_discard_from_awaited_by(asyncio_awaited_by *li
 /* Who waits in this node of a Future's list; NULL: a callback on nobody's behalf. */
 static inline asyncio_future *asyncio__graph_waiter(asyncio__node *node)
 {
-    if (node->wait->detach != NULL)
+    if (node->wait->in != ASYNCIO__NO_TASK)
         return &asyncio__node_task(node)->future;
     if (((asyncio_handle *)(void *)node)->flags & ASYNCIO__HANDLE_WAITER)
         return ((asyncio_awaited_by *)(void *)node)->waiter;

@@ -109,12 +109,9 @@ static inline void asyncio__isr_event_wake(asyncio__node *node, asyncio_future *
     (void)future;
     asyncio__wake(asyncio__node_task(node), 0, 1);
 }
-static inline void asyncio__isr_event_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&((asyncio_isr_event *)task->wait.slot.object)->waiters, &task->wait.node);
-}
-static const asyncio__wait asyncio__isr_event_kind = {NULL, asyncio__isr_event_wake, asyncio__isr_event_detach, NULL,
-                                                      "waiting for an interrupt's event", false};
+static const asyncio__wait asyncio__isr_event_kind = {NULL, asyncio__isr_event_wake, NULL, NULL,
+                                                      ASYNCIO__IN_LIST, offsetof(asyncio_isr_event, waiters)
+                                                      ASYNCIO__WHAT("waiting for an interrupt's event")};
 
 /* Perhaps taken back in the meantime; then those who waited have been woken by that. */
 static inline void asyncio__isr_event_arrived(void *arg)
@@ -241,7 +238,6 @@ static inline void asyncio__isr_queue_run(asyncio__node *node)
 }
 static inline void asyncio__isr_queue_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     asyncio__isr_queue_pass(asyncio__isr_queue_awaited(task));
 }
 static inline bool asyncio__isr_queue_turn_cancel(asyncio_task *task, asyncio_value msg)
@@ -250,20 +246,17 @@ static inline bool asyncio__isr_queue_turn_cancel(asyncio_task *task, asyncio_va
     return false;
 }
 static const asyncio__wait asyncio__isr_queue_turn = {asyncio__isr_queue_run, NULL, asyncio__isr_queue_turn_detach,
-                                                      asyncio__isr_queue_turn_cancel,
-                                                      "about to get from an interrupt's queue", false};
+                                                      asyncio__isr_queue_turn_cancel, ASYNCIO__IN_TURN, 0
+                                                      ASYNCIO__WHAT("about to get from an interrupt's queue")};
 static inline void asyncio__isr_queue_wake(asyncio__node *node, asyncio_future *future)
 {
     (void)future;
     node->wait = &asyncio__isr_queue_turn;
     asyncio__ready_push(asyncio__core_of(asyncio__node_task(node)->future.loop), node);
 }
-static inline void asyncio__isr_queue_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__isr_queue_awaited(task)->waiters, &task->wait.node);
-}
-static const asyncio__wait asyncio__isr_queue_kind = {NULL, asyncio__isr_queue_wake, asyncio__isr_queue_detach, NULL,
-                                                      "waiting for an item of an interrupt's queue", false};
+static const asyncio__wait asyncio__isr_queue_kind = {NULL, asyncio__isr_queue_wake, NULL, NULL,
+                                                      ASYNCIO__IN_LIST, offsetof(asyncio_isr_queue, waiters)
+                                                      ASYNCIO__WHAT("waiting for an item of an interrupt's queue")};
 
 /*
  * asyncio_isr_queue_init - an empty queue; as asyncio_isr_event_init. asyncio_isr_queue_close - as its close.

@@ -150,20 +150,17 @@ static inline void asyncio__lock_run(asyncio__node *node)
 }
 static inline void asyncio__lock_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     asyncio__lock_give_up(asyncio__lock_awaited(task), task);
-}
-static inline void asyncio__lock_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__lock_awaited(task)->waiters, &task->wait.node);
 }
 static inline bool asyncio__lock_cancel(asyncio_task *task, asyncio_value msg)
 {
     return asyncio__lock_leave(asyncio__lock_awaited(task), task, msg);
 }
 static const asyncio__wait asyncio__lock_wait[2] = {
-    {NULL, asyncio__wait_wake, asyncio__lock_detach, asyncio__lock_cancel, "waiting for a Lock", false},
-    {asyncio__lock_run, NULL, asyncio__lock_turn_detach, asyncio__turn_cancel, "about to get a Lock", false}};
+    {NULL, asyncio__wait_wake, NULL, asyncio__lock_cancel,
+     ASYNCIO__IN_LIST, offsetof(asyncio_lock, waiters) ASYNCIO__WHAT("waiting for a Lock")},
+    {asyncio__lock_run, NULL, asyncio__lock_turn_detach, asyncio__turn_cancel,
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to get a Lock")}};
 
 /*
  * asyncio_lock_acquire(lock) - a status: take the lock, wait for it if need be.
@@ -212,12 +209,9 @@ static inline void asyncio__event_wake(asyncio__node *node, asyncio_future *futu
     (void)future;
     asyncio__wake(asyncio__node_task(node), 0, 1);
 }
-static inline void asyncio__event_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&((asyncio_event *)task->wait.slot.object)->waiters, &task->wait.node);
-}
-static const asyncio__wait asyncio__event_wait_kind = {NULL, asyncio__event_wake, asyncio__event_detach, NULL,
-                                                       "waiting for an Event", false};
+static const asyncio__wait asyncio__event_wait_kind = {NULL, asyncio__event_wake, NULL, NULL,
+                                                       ASYNCIO__IN_LIST, offsetof(asyncio_event, waiters)
+                                                       ASYNCIO__WHAT("waiting for an Event")};
 
 /*
  * asyncio_event_init - an Event that is not set. Zeroed storage is one, too.
@@ -362,7 +356,6 @@ static inline void asyncio__relock_run(asyncio__node *node)
 }
 static inline void asyncio__relock_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     asyncio__lock_give_up(asyncio__condition_lock(asyncio__condition_awaited(task)), task);
 }
 static inline void asyncio__relock_detach(asyncio_task *task)
@@ -375,9 +368,10 @@ static inline bool asyncio__relock_cancel(asyncio_task *task, asyncio_value msg)
     return asyncio__lock_leave(lock, task, msg);
 }
 static const asyncio__wait asyncio__relock_wait[2] = {
-    {NULL, asyncio__wait_wake, asyncio__relock_detach, asyncio__relock_cancel, "waiting for a Condition's Lock", false},
+    {NULL, asyncio__wait_wake, asyncio__relock_detach, asyncio__relock_cancel,
+     ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting for a Condition's Lock")},
     {asyncio__relock_run, NULL, asyncio__relock_turn_detach, asyncio__turn_cancel,
-     "about to get a Condition's Lock", false}};
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to get a Condition's Lock")}};
 
 ASYNCIO__NOINLINE void asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task)
 {
@@ -404,22 +398,18 @@ static inline void asyncio__condition_run(asyncio__node *node)
 }
 static inline void asyncio__condition_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     if (!asyncio__wait_is(task, ASYNCIO__WAIT_LEFT))
         (void)asyncio__wake_next(&asyncio__condition_awaited(task)->waiters);
-}
-static inline void asyncio__condition_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__condition_awaited(task)->waiters, &task->wait.node);
 }
 static inline bool asyncio__condition_cancel(asyncio_task *task, asyncio_value msg)
 {
     return asyncio__wait_leave(task, &asyncio__condition_awaited(task)->waiters, msg);
 }
 static const asyncio__wait asyncio__condition_wait_kind[2] = {
-    {NULL, asyncio__wait_wake, asyncio__condition_detach, asyncio__condition_cancel, "waiting for a Condition", false},
+    {NULL, asyncio__wait_wake, NULL, asyncio__condition_cancel,
+     ASYNCIO__IN_LIST, offsetof(asyncio_condition, waiters) ASYNCIO__WHAT("waiting for a Condition")},
     {asyncio__condition_run, NULL, asyncio__condition_turn_detach, asyncio__turn_cancel,
-     "notified by a Condition", false}};
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("notified by a Condition")}};
 
 /*
  * asyncio_condition_wait(condition) - a status: release the lock, wait to be notified, take the lock again.
@@ -580,21 +570,17 @@ static inline void asyncio__semaphore_run(asyncio__node *node)
 }
 static inline void asyncio__semaphore_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     (void)asyncio__semaphore_take(asyncio__semaphore_awaited(task), task, false);
-}
-static inline void asyncio__semaphore_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__semaphore_awaited(task)->waiters, &task->wait.node);
 }
 static inline bool asyncio__semaphore_cancel(asyncio_task *task, asyncio_value msg)
 {
     return asyncio__wait_leave(task, &asyncio__semaphore_awaited(task)->waiters, msg);
 }
 static const asyncio__wait asyncio__semaphore_wait[2] = {
-    {NULL, asyncio__wait_wake, asyncio__semaphore_detach, asyncio__semaphore_cancel, "waiting for a Semaphore", false},
+    {NULL, asyncio__wait_wake, NULL, asyncio__semaphore_cancel,
+     ASYNCIO__IN_LIST, offsetof(asyncio_semaphore, waiters) ASYNCIO__WHAT("waiting for a Semaphore")},
     {asyncio__semaphore_run, NULL, asyncio__semaphore_turn_detach, asyncio__turn_cancel,
-     "about to get a Semaphore", false}};
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to get a Semaphore")}};
 
 /*
  * asyncio_semaphore_acquire(semaphore) - a status: take a slot, wait for one if need be.
@@ -684,14 +670,12 @@ static inline void asyncio__barrier_exit(asyncio_barrier *barrier)
 }
 static inline void asyncio__barrier_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     (void)asyncio__wake_next(&asyncio__barrier_awaited(task)->waiters);
     if (asyncio__wait_is(task, ASYNCIO__WAIT_FILLS))
         asyncio__barrier_exit(asyncio__barrier_awaited(task));
 }
 static inline void asyncio__barrier_detach(asyncio_task *task)
 {
-    asyncio__list_remove(&asyncio__barrier_awaited(task)->waiters, &task->wait.node);
     if (asyncio__wait_is(task, ASYNCIO__WAIT_FILLS))
         asyncio__barrier_exit(asyncio__barrier_awaited(task));
 }
@@ -700,9 +684,10 @@ static inline bool asyncio__barrier_cancel(asyncio_task *task, asyncio_value msg
     return asyncio__wait_leave(task, &asyncio__barrier_awaited(task)->waiters, msg);
 }
 static const asyncio__wait asyncio__barrier_wait_kind[2] = {
-    {NULL, asyncio__wait_wake, asyncio__barrier_detach, asyncio__barrier_cancel, "waiting in a Barrier", false},
+    {NULL, asyncio__wait_wake, asyncio__barrier_detach, asyncio__barrier_cancel,
+     ASYNCIO__IN_LIST, offsetof(asyncio_barrier, waiters) ASYNCIO__WHAT("waiting in a Barrier")},
     {asyncio__barrier_run, NULL, asyncio__barrier_turn_detach, asyncio__turn_cancel,
-     "about to leave a Barrier", false}};
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to leave a Barrier")}};
 
 /* What Barrier.wait does at first, and after each wait. `word` is its index, or the message of its cancellation. The
  * answer: it is over, or waits. */

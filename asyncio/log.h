@@ -144,7 +144,7 @@ ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
     context.message = "deadlock: nothing is ready and nothing can wake the loop";
     context.err = ASYNCIO_EDEADLOCK;
     asyncio_call_exception_handler(loop, &context);
-#if ASYNCIO_ALL_TASKS
+#if ASYNCIO_ALL_TASKS && ASYNCIO_REPORTS
     {
         asyncio_task *task;
         for (task = loop->core.tasks.first; task != NULL; task = task->next_task) {
@@ -197,7 +197,7 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
 {
     asyncio_time before = asyncio_loop_time(loop), took;
     asyncio_exception_context context;
-    asyncio_task *task = node->wait->detach != NULL ? asyncio__node_task(node) : NULL;
+    asyncio_task *task = node->wait->in != ASYNCIO__NO_TASK ? asyncio__node_task(node) : NULL;
     asyncio_frame_info info;
     asyncio__clear(&info, sizeof info);
     if (task != NULL) {

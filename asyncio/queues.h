@@ -414,33 +414,25 @@ static inline void asyncio__putter_run(asyncio__node *node)
 }
 static inline void asyncio__getter_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     if (asyncio__queue_awaited(task)->count != 0)
         (void)asyncio__wake_next(&asyncio__queue_awaited(task)->getters);
 }
 static inline void asyncio__putter_turn_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     if (!asyncio_queue_full(asyncio__queue_awaited(task)))
         (void)asyncio__wake_next(&asyncio__queue_awaited(task)->putters);
 }
 
-static inline void asyncio__getter_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__queue_awaited(task)->getters, &task->wait.node);
-}
-static inline void asyncio__putter_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__queue_awaited(task)->putters, &task->wait.node);
-}
 static const asyncio__wait asyncio__getter_wait[2] = {
-    {NULL, asyncio__wait_wake, asyncio__getter_detach, NULL, "waiting for an item of a Queue", false},
-    {asyncio__getter_run, NULL, asyncio__getter_turn_detach, asyncio__queue_turn_cancel, "about to get from a Queue",
-     false}};
+    {NULL, asyncio__wait_wake, NULL, NULL,
+     ASYNCIO__IN_LIST, offsetof(asyncio_queue, getters) ASYNCIO__WHAT("waiting for an item of a Queue")},
+    {asyncio__getter_run, NULL, asyncio__getter_turn_detach, asyncio__queue_turn_cancel,
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to get from a Queue")}};
 static const asyncio__wait asyncio__putter_wait[2] = {
-    {NULL, asyncio__wait_wake, asyncio__putter_detach, NULL, "waiting for room in a Queue", false},
-    {asyncio__putter_run, NULL, asyncio__putter_turn_detach, asyncio__queue_turn_cancel, "about to put into a Queue",
-     false}};
+    {NULL, asyncio__wait_wake, NULL, NULL,
+     ASYNCIO__IN_LIST, offsetof(asyncio_queue, putters) ASYNCIO__WHAT("waiting for room in a Queue")},
+    {asyncio__putter_run, NULL, asyncio__putter_turn_detach, asyncio__queue_turn_cancel,
+     ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to put into a Queue")}};
 
 static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asyncio_task *task, void *item)
 {
@@ -518,12 +510,9 @@ static inline void asyncio__joiner_wake(asyncio__node *node, asyncio_future *fut
     (void)future;
     asyncio__wake(asyncio__node_task(node), 0, 0);
 }
-static inline void asyncio__joiner_detach(asyncio_task *task)
-{
-    asyncio__list_remove(&asyncio__queue_awaited(task)->joiners, &task->wait.node);
-}
-static const asyncio__wait asyncio__joiner_wait = {NULL, asyncio__joiner_wake, asyncio__joiner_detach, NULL,
-                                                   "waiting for a Queue's items to be done", false};
+static const asyncio__wait asyncio__joiner_wait = {NULL, asyncio__joiner_wake, NULL, NULL,
+                                                   ASYNCIO__IN_LIST, offsetof(asyncio_queue, joiners)
+                                                   ASYNCIO__WHAT("waiting for a Queue's items to be done")};
 #define asyncio_queue_join(queue) asyncio__queue_join(ASYNCIO__CURRENT, queue)
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__queue_join(asyncio_task *task, asyncio_queue *queue)
 {

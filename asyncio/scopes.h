@@ -77,7 +77,8 @@ static inline void asyncio__scope_update(asyncio_task *task)
         task->future.flags &= (uint16_t)~ASYNCIO__STICKY;
         asyncio__cancel_over(task);
     } else if (holds) {
-        task->future.flags |= ASYNCIO__STICKY | ASYNCIO__MUST_CANCEL;
+        task->future.flags |= ASYNCIO__STICKY;
+        asyncio__must_cancel_later(task);
     }
 }
 

@@ -195,7 +195,8 @@ static inline int asyncio__recv_attempt(int fd, asyncio_task *task, bool ready, 
     return 0;
 }
 static const asyncio__sock_wait asyncio__recv_wait = {
-    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a descriptor to read", false}, asyncio__recv_attempt,
+    {NULL, NULL, asyncio__sock_detach, NULL, ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting for a descriptor to read")},
+    asyncio__recv_attempt,
     ASYNCIO__READ};
 
 static inline int asyncio__send_attempt(int fd, asyncio_task *task, bool ready, asyncio_value *value)
@@ -214,7 +215,8 @@ static inline int asyncio__send_attempt(int fd, asyncio_task *task, bool ready, 
     return (size_t)sent == left ? 0 : EAGAIN;
 }
 static const asyncio__sock_wait asyncio__send_wait = {
-    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a descriptor to write", false}, asyncio__send_attempt,
+    {NULL, NULL, asyncio__sock_detach, NULL, ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting for a descriptor to write")},
+    asyncio__send_attempt,
     ASYNCIO__WRITE};
 
 static inline int asyncio__accept_attempt(int fd, asyncio_task *task, bool ready, asyncio_value *value)
@@ -233,7 +235,8 @@ static inline int asyncio__accept_attempt(int fd, asyncio_task *task, bool ready
     return 0;
 }
 static const asyncio__sock_wait asyncio__accept_wait = {
-    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a connection to accept", false}, asyncio__accept_attempt,
+    {NULL, NULL, asyncio__sock_detach, NULL, ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting for a connection to accept")},
+    asyncio__accept_attempt,
     ASYNCIO__READ};
 
 static inline int asyncio__connect_attempt(int fd, asyncio_task *task, bool ready, asyncio_value *value)
@@ -244,7 +247,8 @@ static inline int asyncio__connect_attempt(int fd, asyncio_task *task, bool read
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0 ? errno : err;
 }
 static const asyncio__sock_wait asyncio__connect_wait = {
-    {NULL, NULL, asyncio__sock_detach, NULL, "waiting for a connection to be made", false}, asyncio__connect_attempt,
+    {NULL, NULL, asyncio__sock_detach, NULL, ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting for a connection to be made")},
+    asyncio__connect_attempt,
     ASYNCIO__WRITE};
 
 /*

@@ -196,13 +196,12 @@ static inline asyncio__waiter *asyncio__waiter_of(asyncio_task *task)
 }
 
 /* Only the loop's close takes a task out of the ready list, or out of the Future that it waits for here. */
-static inline void asyncio__waiter_ready_detach(asyncio_task *task)
+static inline void asyncio__waiter_detach(asyncio_task *task)
 {
-    asyncio__ready_detach(task);
     asyncio__waiter_of(task)->unhook(asyncio__waiter_of(task));
 }
-static const asyncio__wait asyncio__waiter_ready = {asyncio__ready_run, NULL, asyncio__waiter_ready_detach,
-                                                    asyncio__ready_cancel, "ready", false};
+static const asyncio__wait asyncio__waiter_ready = {asyncio__ready_run, NULL, asyncio__waiter_detach, NULL,
+                                                    ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 static inline void asyncio__waiter_woken(asyncio__node *node, asyncio_future *future)
 {
     asyncio_task *task = asyncio__node_task(node);
@@ -210,13 +209,8 @@ static inline void asyncio__waiter_woken(asyncio__node *node, asyncio_future *fu
     task->future.err = future->err;
     task->wait.node.wait = &asyncio__waiter_ready;
 }
-static inline void asyncio__waiter_detach(asyncio_task *task)
-{
-    asyncio__future_detach(task);
-    asyncio__waiter_of(task)->unhook(asyncio__waiter_of(task));
-}
-static const asyncio__wait asyncio__waiter_wait = {NULL, asyncio__waiter_woken, asyncio__waiter_detach,
-                                                   asyncio__future_pass_cancel, "waiting for several", true};
+static const asyncio__wait asyncio__waiter_wait = {NULL, asyncio__waiter_woken, asyncio__waiter_detach, NULL,
+                                                   ASYNCIO__IN_FUTURE, 0 ASYNCIO__WHAT("waiting for several")};
 
 static inline void asyncio__waiter_init(asyncio__waiter *waiter, asyncio__resume resume,
                                         void (*unhook)(asyncio__waiter *waiter))
@@ -571,7 +565,7 @@ static inline void asyncio__shield_log_later(asyncio_future *future)
 {
     asyncio__node *node;
     for (node = future->waiters; node != NULL; node = node->next) {
-        if (node->wait->detach == NULL && (((asyncio_handle *)(void *)node)->flags & ASYNCIO__HANDLE_LOG)) {
+        if (node->wait->in == ASYNCIO__NO_TASK && (((asyncio_handle *)(void *)node)->flags & ASYNCIO__HANDLE_LOG)) {
             asyncio__list_remove(&future->waiters, node);
             asyncio__list_append(&future->waiters, node);
             return;

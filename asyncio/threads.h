@@ -125,8 +125,8 @@ static inline void asyncio__concurrent_closed(asyncio__node *node)
     asyncio_coro_close(future->root);
     asyncio__concurrent_settle(future, ASYNCIO_ECLOSED, 0);
 }
-static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL, "another thread",
-                                                         false};
+static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL,
+                                                       ASYNCIO__NO_TASK, 0 ASYNCIO__WHAT("another thread")};
 
 static inline void asyncio__concurrent_cancel(void *arg)
 {

@@ -243,11 +243,29 @@ typedef struct asyncio__node asyncio__node;
 typedef struct asyncio__wait {
     void (*run)(asyncio__node *node);                          /* its turn has come; NULL: a task to be stepped */
     void (*wake)(asyncio__node *node, asyncio_future *future); /* its Future is done; with NULL: its time has come */
-    void (*detach)(asyncio_task *task);                        /* leave whatever list it waits in; NULL: no task */
-    bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: detach, then wake with ASYNCIO_ECANCELLED */
-    const char *what;                                          /* for the deadlock report */
-    bool future;                                               /* slot.object is the Future it waits for */
+    void (*detach)(asyncio_task *task);                        /* what else there is to leave than its list, or NULL */
+    bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: as asyncio__cancel_wait says */
+    uint8_t in; /* ASYNCIO__IN_*: the list that it is in */
+    uint8_t at; /* of IN_LIST: where in slot.object the list's head is */
+#if ASYNCIO_REPORTS
+    const char *what; /* for the deadlock report */
+#endif
 } asyncio__wait;
+
+/* Who is in which list. What leaving one takes is linked where a cancel() or a close() is, not where a list is used. */
+enum {
+    ASYNCIO__NO_TASK,   /* a callback */
+    ASYNCIO__IN_READY,  /* of a task that waits for its turn only: a cancel() waits for that, too */
+    ASYNCIO__IN_TURN,   /* in the ready list, with a last word */
+    ASYNCIO__IN_FUTURE, /* of the Future that slot.object is: a cancel() goes on to that */
+    ASYNCIO__IN_LIST,   /* of slot.object, at `at` */
+    ASYNCIO__IN_OTHER   /* which `detach` knows */
+};
+#if ASYNCIO_REPORTS
+#define ASYNCIO__WHAT(text) , text
+#else
+#define ASYNCIO__WHAT(text)
+#endif
 
 struct asyncio__node {
     asyncio__node *next, *prev;
@@ -455,8 +473,8 @@ typedef struct asyncio__task_list {
     asyncio_task *first, **end;
 } asyncio__task_list;
 
-/* When run_forever ends: after this iteration; after the next, in which CPython's run_until_complete would be called back
- * that its Future is done (both: so does the next run); after this one, with ASYNCIO_EINTERRUPT. */
+/* When run_forever ends: after this iteration; after the next, in which CPython's run_until_complete would be called
+ * back, for its Future is done (both: so does the next run); after this one, with ASYNCIO_EINTERRUPT. */
 #define ASYNCIO__STOP 1u
 #define ASYNCIO__STOP_NEXT 2u /* twice STOP: the iteration after makes one of the other */
 #define ASYNCIO__INTERRUPTED 4u
@@ -478,6 +496,8 @@ typedef struct asyncio__core {
     void (*watched)(asyncio_task *task); /* a WATCHED task is done */
     asyncio__leftover *leftovers;
     void (*give_up)(asyncio_loop *loop, const asyncio_task *owner); /* who adds leftovers links what releases them */
+    /* Who cancels links what a cancel() that cannot be delivered at once takes. */
+    int (*cancel_later)(asyncio_task *task, asyncio_coro *coro, int err);
     void *scopes; /* asyncio/scopes.h */
 #if ASYNCIO_MESSAGES
     asyncio_value message; /* of the newest cancel() of a task that runs: the wait that ends its step takes the slot */
