@@ -260,14 +260,11 @@ static inline void asyncio__free(void *memory) { ASYNCIO_FREE(memory); }
 static inline void asyncio__free_all(void) {}
 #endif
 
-/* So that a compiler warns of a coroutine that is made, and neither awaited nor given away. */
-ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_root *asyncio__new_root(asyncio_root *root) { return root; }
-
 /* ASYNC_NEW: see asyncio/coroutines.h. One allocation for Task and frame. */
 #define ASYNC_NEW(...) ASYNCIO__NEW(ASYNCIO__FIRST(__VA_ARGS__), __VA_ARGS__)
 #define ASYNCIO__NEW(name, ...) ASYNCIO__NEW_(name, __VA_ARGS__)
 #define ASYNCIO__NEW_(name, ...)                                                                                       \
-    asyncio__new_root(ASYNCIO__EXTENSION({                                                                             \
+    asyncio__to_be_awaited_or_started(ASYNCIO__EXTENSION({                                                                             \
         struct name##_task *asyncio__new_##name = (struct name##_task *)asyncio__alloc(sizeof(struct name##_task));    \
         if (asyncio__new_##name != NULL) {                                                                             \
             ASYNCIO__PREPARE(name, (&asyncio__new_##name->frame), ASYNCIO__FRAME_ROOM | ASYNCIO__FRAME_HEAP,           \
@@ -299,18 +296,24 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 /*
  * asyncio_call_soon - have callback(arg) called in the next iteration. From the loop's own thread only.
  *
- *   loop       not NULL: asyncio_get_running_loop()
+ *   loop       NULL: the running loop of this thread
  *   handle     storage for it, yours until it was called or cancelled, so that you can cancel it; not while it is in
  *              use already, which would corrupt the loop's lists. NULL: from the heap, and freed before the call.
  *   Suspends   never
- *   Returns    0; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in debug mode ASYNCIO_ERUNTIME from another thread,
- *              when the loop runs in its own
+ *   Returns    0; ASYNCIO_ENOLOOP if loop is NULL and none runs; ASYNCIO_ECLOSED; ASYNCIO_ENOMEM (handle NULL); in
+ *              debug mode ASYNCIO_ERUNTIME from another thread, when the loop runs in its own
  *   Memory     one block if handle is NULL. Cost: O(1).
  *   Source     base_events.py:BaseEventLoop.call_soon. It runs in a copy of the context of this call
  *              (asyncio/contexts.h). Differs: a C callback cannot raise.
  */
+static inline asyncio_loop *asyncio__loop_or_running(asyncio_loop *loop)
+{
+    return ASYNCIO_CHECKS && loop == NULL ? asyncio__running_loop : loop;
+}
 static inline int asyncio__handle_new(asyncio_loop *loop, asyncio_handle **handle, asyncio_callback callback, void *arg)
 {
+    if (ASYNCIO__MISTAKE(loop == NULL))
+        return ASYNCIO_ENOLOOP;
     if (loop->core.closed)
         return ASYNCIO_ECLOSED;
     if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(loop->core.debug) && loop->core.running && asyncio__running_loop != loop)
@@ -338,7 +341,7 @@ static inline void asyncio__call_soon(asyncio_loop *loop, asyncio_handle *handle
 }
 static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback, void *arg)
 {
-    int err = asyncio__handle_new(loop, &handle, callback, arg);
+    int err = asyncio__handle_new(loop = asyncio__loop_or_running(loop), &handle, callback, arg);
     if (err == 0) {
         asyncio__handle_capture(loop, handle);
         asyncio__call_soon(loop, handle);
@@ -346,8 +349,10 @@ static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, 
     return err;
 }
 
-/* asyncio_loop_time - now, in ticks: nanoseconds hosted. Python's loop.time(). */
-static inline asyncio_time asyncio_loop_time(asyncio_loop *loop) { return loop->port->time(loop); }
+/* asyncio_loop_time - now, in ticks: nanoseconds hosted. loop NULL: the running one, which there must be. Python's
+ * loop.time(). */
+static inline asyncio_time asyncio__now(asyncio_loop *loop) { return loop->port->time(loop); }
+static inline asyncio_time asyncio_loop_time(asyncio_loop *loop) { return asyncio__now(asyncio__loop_or_running(loop)); }
 
 /*
  * asyncio_call_at, asyncio_call_later, asyncio_call_later_ticks - the same at a time, or after a delay.
@@ -370,7 +375,7 @@ static inline void asyncio__call_at(asyncio_loop *loop, asyncio_handle *handle, 
 static inline int asyncio_call_at(asyncio_loop *loop, asyncio_handle *handle, asyncio_time when,
                                   asyncio_callback callback, void *arg)
 {
-    int err = asyncio__handle_new(loop, &handle, callback, arg);
+    int err = asyncio__handle_new(loop = asyncio__loop_or_running(loop), &handle, callback, arg);
     if (err == 0) {
         asyncio__handle_capture(loop, handle);
         asyncio__call_at(loop, handle, when);
@@ -380,7 +385,10 @@ static inline int asyncio_call_at(asyncio_loop *loop, asyncio_handle *handle, as
 static inline int asyncio_call_later_ticks(asyncio_loop *loop, asyncio_handle *handle, asyncio_time delay,
                                            asyncio_callback callback, void *arg)
 {
-    return asyncio_call_at(loop, handle, asyncio__time_add(asyncio_loop_time(loop), delay), callback, arg);
+    loop = asyncio__loop_or_running(loop);
+    if (ASYNCIO__MISTAKE(loop == NULL))
+        return ASYNCIO_ENOLOOP;
+    return asyncio_call_at(loop, handle, asyncio__time_add(asyncio__now(loop), delay), callback, arg);
 }
 #if ASYNCIO_HOSTED
 static inline int asyncio__call_later(asyncio_loop *loop, asyncio_handle *handle, double seconds,
@@ -658,7 +666,7 @@ ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__sleep_for(asyncio_t
     if (ticks <= 0)
         status = asyncio__yield(task, 0);
     else
-        status.code = asyncio__sleep_until(task, asyncio__time_add(asyncio_loop_time(task->future.loop), ticks));
+        status.code = asyncio__sleep_until(task, asyncio__time_add(asyncio__now(task->future.loop), ticks));
     if (status.code == ASYNCIO__PENDING)
         status.value = result;
     return status;
@@ -714,7 +722,7 @@ static inline asyncio_time asyncio__timeout(asyncio_loop *loop)
         return 0;
     if (!asyncio__timers_next(&loop->timers, &when, loop->port->exact))
         return -1;
-    now = asyncio_loop_time(loop);
+    now = asyncio__now(loop);
     return asyncio__time_before(now, when) ? asyncio__time_diff(when, now) : 0;
 }
 
@@ -725,7 +733,7 @@ ASYNCIO__NOINLINE void asyncio__look_outside(asyncio_loop *loop, asyncio_time ti
     if (asyncio__inbox_waits(loop))
         ASYNCIO__DRAIN(loop);
     if (loop->timers.count != 0)
-        asyncio__timers_expire(&loop->timers, asyncio_loop_time(loop));
+        asyncio__timers_expire(&loop->timers, asyncio__now(loop));
 }
 
 /* Iterations and callbacks spend what the last look outside gave them; then the next one is due. */
@@ -799,7 +807,7 @@ static inline int asyncio_loop_step(asyncio_loop *loop, asyncio_time limit)
 static inline bool asyncio_loop_next_deadline(asyncio_loop *loop, asyncio_time *when)
 {
     if (loop->core.head != NULL || loop->core.nudge || asyncio__inbox_waits(loop)) {
-        *when = asyncio_loop_time(loop);
+        *when = asyncio__now(loop);
         return true;
     }
     return asyncio__timers_next(&loop->timers, when, loop->port->exact);
@@ -1033,7 +1041,7 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
         if (err != 0)
             return err;
     }
-    asyncio__timers_init(&loop->timers, asyncio_loop_time(loop));
+    asyncio__timers_init(&loop->timers, asyncio__now(loop));
     return 0;
 }
 

@@ -106,6 +106,7 @@ ASYNCIO__COLD asyncio_value asyncio__trace_add(asyncio_loop *loop, asyncio_value
     info->line = line;
     info->serial = serial;
     info->outer = (uint32_t)outer;
+    info->err = 0;
     return (asyncio_value)serial;
 #else
     (void)loop, (void)function, (void)file, (void)line;
@@ -121,7 +122,8 @@ ASYNCIO__COLD asyncio_value asyncio__trace_add(asyncio_loop *loop, asyncio_value
  *              ASYNCIO_ECANCELLED, which has no traceback: its detail is the message.
  *   Suspends   never. Allocates nothing. Cost: O(1) a call.
  *   Returns    the outermost frame and, in *detail, what to ask for next, good until the next error; NULL at the end,
- *              if it was overwritten (*detail is not 0 then), or without ASYNCIO_TRACEBACK
+ *              if it was overwritten (*detail is not 0 then), or without ASYNCIO_TRACEBACK. After the frames that an
+ *              ASYNCIO_EGROUP passed comes an entry that is none, with the group's first error, and that one's frames.
  *   Source     traceback.py:walk_tb. Differs: a ring of ASYNCIO_TRACEBACK entries for all errors of the loop.
  */
 static inline const asyncio_frame_info *asyncio_traceback(asyncio_loop *loop, asyncio_value *detail)
@@ -1041,17 +1043,19 @@ static inline asyncio_task *asyncio_current_task(void)
 /*
  * asyncio_all_tasks - the unfinished tasks of a loop, oldest first.
  *
- *   loop          not NULL
+ *   loop          NULL: the running loop of this thread
  *   tasks, size   where to put the first `size` of them; NULL and 0 to count only
  *   Suspends      never. Allocates nothing. Cost: O(n).
- *   Returns       how many there are. The pointers are good until you next await; hold what you keep.
+ *   Returns       how many there are, 0 without a loop. The pointers are good until you next await; hold what you keep.
  *   Source        tasks.py:all_tasks. Differs: in creation order, where CPython has a set. With ASYNCIO_ALL_TASKS only.
  */
 static inline size_t asyncio_all_tasks(asyncio_loop *loop, asyncio_task **tasks, size_t size)
 {
     size_t count = 0;
     asyncio_task *task;
-    for (task = asyncio__core_of(loop)->tasks.first; task != NULL; task = task->next_task) {
+    if (loop == NULL)
+        loop = asyncio__running_loop;
+    for (task = loop != NULL ? asyncio__core_of(loop)->tasks.first : NULL; task != NULL; task = task->next_task) {
         if (asyncio_task_done(task))
             continue;
         if (count < size)

@@ -181,8 +181,9 @@ static inline int asyncio__waiting_resume(asyncio_coro *self, asyncio_task *task
     return asyncio__waiter_leave(&waiting->waiter, task, err);
 }
 
-static inline asyncio_coro *asyncio__wait_start(asyncio_waiting *waiting, asyncio_child *children, size_t count, int mode,
-                                                bool limited, asyncio_time timeout)
+static inline ASYNCIO__NODISCARD asyncio_coro *asyncio__wait_start(asyncio_waiting *waiting, asyncio_child *children,
+                                                                   size_t count, int mode, bool limited,
+                                                                   asyncio_time timeout)
 {
     asyncio__clear(waiting, sizeof *waiting);
     asyncio__waiter_init(&waiting->waiter, asyncio__waiting_resume, asyncio__waiting_unhook);

@@ -538,7 +538,7 @@ static inline void asyncio__handle_in_context(asyncio_loop *loop, asyncio_handle
 static inline int asyncio_call_soon_in_context(asyncio_loop *loop, asyncio_handle *handle, asyncio_callback callback,
                                                void *arg, asyncio_context *context)
 {
-    int err = asyncio__handle_new(loop, &handle, callback, arg);
+    int err = asyncio__handle_new(loop = asyncio__loop_or_running(loop), &handle, callback, arg);
     if (err == 0) {
         asyncio__handle_in_context(loop, handle, context);
         asyncio__call_soon(loop, handle);
@@ -548,7 +548,7 @@ static inline int asyncio_call_soon_in_context(asyncio_loop *loop, asyncio_handl
 static inline int asyncio_call_at_in_context(asyncio_loop *loop, asyncio_handle *handle, asyncio_time when,
                                              asyncio_callback callback, void *arg, asyncio_context *context)
 {
-    int err = asyncio__handle_new(loop, &handle, callback, arg);
+    int err = asyncio__handle_new(loop = asyncio__loop_or_running(loop), &handle, callback, arg);
     if (err == 0) {
         asyncio__handle_in_context(loop, handle, context);
         asyncio__call_at(loop, handle, when);
@@ -558,7 +558,10 @@ static inline int asyncio_call_at_in_context(asyncio_loop *loop, asyncio_handle 
 static inline int asyncio_call_later_ticks_in_context(asyncio_loop *loop, asyncio_handle *handle, asyncio_time delay,
                                                       asyncio_callback callback, void *arg, asyncio_context *context)
 {
-    return asyncio_call_at_in_context(loop, handle, asyncio__time_add(asyncio_loop_time(loop), delay), callback, arg,
+    loop = asyncio__loop_or_running(loop);
+    if (ASYNCIO__MISTAKE(loop == NULL))
+        return ASYNCIO_ENOLOOP;
+    return asyncio_call_at_in_context(loop, handle, asyncio__time_add(asyncio__now(loop), delay), callback, arg,
                                       context);
 }
 #if ASYNCIO_HOSTED

@@ -100,7 +100,7 @@ ASYNCIO__HOT_ONCE asyncio_status asyncio__future_status(asyncio_task *task, asyn
         return asyncio__status(future->err, asyncio__future_detail(future));
     }
     if (ASYNCIO__MISTAKE(future->loop != task->future.loop))
-        return asyncio__yield(task, ASYNCIO_EWRONGLOOP);
+        return asyncio__yield(task, future->loop != NULL ? ASYNCIO_EWRONGLOOP : ASYNCIO_ENOINIT);
     if (ASYNCIO__MISTAKE(future == &task->future))
         return asyncio__yield(task, ASYNCIO_ESELFAWAIT);
     if (ASYNCIO__UNLIKELY(!asyncio__arm(task, wait)))
@@ -315,8 +315,8 @@ static inline int asyncio__block_enters(asyncio_coro *self, asyncio_block *block
 
 static inline int asyncio__block_enter(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
 {
-    if (ASYNCIO__MISTAKE(block->type == NULL)) /* never set up: it would swallow errors, as a try block */
-        return asyncio__await_status(self, task, asyncio__status(ASYNCIO_ERUNTIME, 0));
+    if (ASYNCIO__MISTAKE(block->type == NULL)) /* it would swallow errors, as a try block */
+        return asyncio__await_status(self, task, asyncio__status(ASYNCIO_ENOINIT, 0));
     if (block->type->enter == NULL)
         return 0;
     return asyncio__await_status(self, task, block->type->enter(block, self, task));
@@ -365,15 +365,16 @@ static inline asyncio_value asyncio__no_result(asyncio_coro *self, asyncio_task 
     return pending && self == asyncio__root_of(task) ? task->wait.slot.message : 0;
 }
 
-/* The exit is over. True: a return or an error goes on outward. */
-static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, asyncio_block *block, int err)
+/* The exit gave an error. Is it not the body's: another one, or a later one of the same kind? */
+static inline bool asyncio__block_raises(const asyncio_coro *self, const asyncio_block *block, int err)
 {
-    if (err != 0) {
-        if (err != block->err || self->value != 0) /* another error, or a later one of the same kind */
-            *asyncio__result_of(self, task) = self->value;
-        self->err = (int16_t)err;
-        self->flags |= ASYNCIO__FRAME_RETURNING;
-    } else if (block->err != 0) {
+    return err != block->err || (self->value != 0 && self->value != block->detail);
+}
+
+/* The exit gave none. True: a return goes on outward. */
+static inline bool asyncio__block_close(asyncio_coro *self, asyncio_task *task, asyncio_block *block)
+{
+    if (block->err != 0) {
         *asyncio__result_of(self, task) = asyncio__no_result(self, task);
         self->err = 0;
         self->flags &= (uint8_t)~ASYNCIO__FRAME_RETURNING;
@@ -567,8 +568,8 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
  *
  *   Arguments by name, in any order, the rest zero. Nothing runs before it is awaited or made a task.
  *   NEW and AT give an asyncio_root *, for create_task, run and ASYNC_AWAIT; IN an asyncio_coro *, for ASYNC_AWAIT.
- *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM. What nobody takes leaks: compilers warn
- *   of an ASYNC_NEW that stands alone.
+ *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM. What nobody takes never runs, and of
+ *   NEW leaks: compilers warn of one that stands alone.
  *   Suspends   never
  *   Memory     NEW: one allocation, of sizeof(struct name_task); freed when the coroutine or its task is over, by
  *              whoever took it, or by asyncio_coro_close. AT and IN: none; the storage must stay until then, and starts
@@ -580,22 +581,25 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
 #define ASYNCIO__AT(name, storage, ...) ASYNCIO__AT_(name, storage, __VA_ARGS__)
 #define ASYNCIO__IN(name, storage, ...) ASYNCIO__IN_(name, storage, __VA_ARGS__)
 #define ASYNCIO__AT_(name, storage, ...)                                                                               \
-    ASYNCIO__EXTENSION({                                                                                               \
+    asyncio__to_be_awaited_or_started(ASYNCIO__EXTENSION({                                                                            \
         struct name##_task *asyncio__at_##name = (storage);                                                            \
         ASYNCIO__OPAQUE(asyncio__at_##name);                                                                           \
         asyncio__check_storage(asyncio__at_##name);                                                                    \
         ASYNCIO__PREPARE(name, (&asyncio__at_##name->frame), ASYNCIO__FRAME_ROOM, __VA_ARGS__)                         \
         (asyncio_root *)(void *)&asyncio__at_##name->frame;                                                            \
-    })
+    }))
 #define ASYNCIO__IN_(name, storage, ...)                                                                               \
-    ASYNCIO__EXTENSION({                                                                                               \
+    asyncio__to_be_awaited(ASYNCIO__EXTENSION({                                                                            \
         struct name *asyncio__in_##name = (storage);                                                                   \
         asyncio_coro *asyncio__made_##name = ASYNCIO__UNUSED_FRAME(&asyncio__in_##name->coro);                         \
         if (ASYNCIO__IS_UNUSED(asyncio__made_##name, &asyncio__in_##name->coro)) {                                     \
             ASYNCIO__PREPARE(name, asyncio__in_##name, 0, __VA_ARGS__)                                                 \
         }                                                                                                              \
         asyncio__made_##name;                                                                                          \
-    })
+    }))
+/* So that a compiler warns of a coroutine that is made, and neither awaited nor given away. */
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_root *asyncio__to_be_awaited_or_started(asyncio_root *root) { return root; }
+ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_coro *asyncio__to_be_awaited(asyncio_coro *coro) { return coro; }
 /* Of an element of an array, gcc would otherwise compute the address anew for each store, and not know what it stored. */
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define ASYNCIO__OPAQUE(p) __asm__("" : "+r"(p))
@@ -831,8 +835,8 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   Suspends   if x is not ready; awaiting a done Future or a coroutine that does not suspend goes straight on
  *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before (but one of
  *              ASYNC_NEW is freed when it is over: its pointer is good for nothing then); ASYNCIO_EWRONGLOOP for another
- *              loop's Future and ASYNCIO_ESELFAWAIT for this task itself, both one iteration later; ASYNCIO_ERUNTIME if
- *              an earlier primitive's status was never awaited, and, reported, in debug builds (ASYNCIO_POISON) if what
+ *              loop's Future, ASYNCIO_ENOINIT for one without a loop and ASYNCIO_ESELFAWAIT for this task itself, one
+ *              iteration later; ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited, and, reported, in debug builds (ASYNCIO_POISON) if what
  *              is waited for, or with, is a local variable, or a status that was kept
  *   Memory     allocates nothing; frees a coroutine of ASYNC_NEW that ended. Cost: O(1) at any depth of awaits.
  *   Source     Python's await; futures.py:Future.__await__, tasks.py:Task.__step
@@ -933,9 +937,9 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   init       a call, evaluated once, in which ASYNCIO__BLOCK is the block: for a block type of your own,
  *              #define my_block(x) my_block_init(ASYNCIO__BLOCK, x)
  *   Suspends   if its enter or exit does
- *   Errors     enter's, before the body; else what exit makes of the body's; ASYNCIO_ERUNTIME for a block that was not
- *              set up, and in debug builds (ASYNCIO_POISON), reported, for storage that is a local or that of a block
- *              around
+ *   Errors     enter's, before the body; else what exit makes of the body's; ASYNCIO_ENOINIT for a block that was not
+ *              set up; in debug builds (ASYNCIO_POISON), reported, ASYNCIO_ERUNTIME for storage that is a local or that
+ *              of a block around
  *
  * ASYNC_FOR(item, block, init(...)) {body} - Python's `async for`, in a block of its own: whatever way the loop ends,
  * the block's exit runs. break ends the loop, continue goes on with the next item.
@@ -1017,8 +1021,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             }                                                                                                          \
             if (asyncio__err == ASYNCIO__PENDING)                                                                      \
                 return asyncio__leave(ASYNCIO__PENDING);                                                               \
-            if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b, asyncio__err))                                  \
-                goto asyncio__unwind;                                                                                  \
+            ASYNCIO__BLOCK_CLOSED(b)                                                                                   \
             break;                                                                                                     \
         } else                                                                                                         \
             for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
@@ -1037,12 +1040,19 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             asyncio__err = asyncio__block_leave(&self->coro, ASYNCIO__CURRENT, b);                                     \
             if ((b)->err == (passes))                                                                                  \
                 asyncio__err = (passes);                                                                               \
-            if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b, asyncio__err))                                  \
-                goto asyncio__unwind;                                                                                  \
+            ASYNCIO__BLOCK_CLOSED(b)                                                                                   \
             break;                                                                                                     \
         } else                                                                                                         \
             for ((b)->phase = ASYNCIO__BLOCK_INSIDE; (b)->phase == ASYNCIO__BLOCK_INSIDE;                              \
                  (b)->phase = ASYNCIO__BLOCK_EXIT)
+#define ASYNCIO__BLOCK_CLOSED(b)                                                                                       \
+    if (ASYNCIO__UNLIKELY(asyncio__err != 0)) {                                                                        \
+        if (asyncio__block_raises(&self->coro, b, asyncio__err))                                                       \
+            goto asyncio__error;                                                                                       \
+        goto asyncio__unwind;                                                                                          \
+    }                                                                                                                  \
+    if (asyncio__block_close(&self->coro, ASYNCIO__CURRENT, b))                                                        \
+        goto asyncio__unwind;
 /* A block's number is higher than that of those around it. */
 #define ASYNCIO__ALL_CLOSED_FROM(n)                                                                                    \
     if (ASYNCIO__MISTAKE((int)self->coro.handler >= (n) - asyncio__base)) {                                            \

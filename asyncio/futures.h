@@ -854,7 +854,7 @@ static inline bool asyncio_future_cancel(asyncio_future *future, const char *msg
  *   handle     storage for it, yours until it was called or removed; NULL: one allocation, freed before the call
  *   callback   gets a Future that is kept alive until it returns; asyncio_future_task gives the Task that it is
  *   Suspends   never; never calls it synchronously, also not when the Future is done already
- *   Returns    0; ASYNCIO_ENOMEM (handle NULL); ASYNCIO_ECLOSED
+ *   Returns    0; ASYNCIO_ENOMEM (handle NULL); ASYNCIO_ECLOSED; ASYNCIO_ENOINIT for a Future without a loop
  *   Cost       O(1)
  *   Source     futures.py:Future.add_done_callback. Waiting tasks and callbacks run in one order, that of registration.
  *              It runs in a copy of the context that it was registered in (asyncio/contexts.h).
@@ -872,6 +872,8 @@ static inline void asyncio__future_listen(asyncio_future *future, asyncio_handle
 static inline int asyncio_future_add_done_callback(asyncio_future *future, asyncio_handle *handle,
                                                    asyncio_done_callback callback, void *arg)
 {
+    if (ASYNCIO__MISTAKE(future->loop == NULL))
+        return ASYNCIO_ENOINIT;
     if (asyncio__core_of(future->loop)->closed)
         return ASYNCIO_ECLOSED;
     handle = asyncio__handle_init(future->loop, handle);

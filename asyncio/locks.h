@@ -481,8 +481,10 @@ static inline int asyncio__condition_waiting_resume(asyncio_coro *coro, asyncio_
  *
  *     ASYNC_AWAIT(asyncio_condition_wait_for(&self->waiting, &condition, is_ready, arg));
  */
-static inline asyncio_coro *asyncio_condition_wait_for(asyncio_condition_waiting *waiting, asyncio_condition *condition,
-                                                       asyncio_value (*predicate)(void *arg), void *arg)
+static inline ASYNCIO__NODISCARD asyncio_coro *asyncio_condition_wait_for(asyncio_condition_waiting *waiting,
+                                                                          asyncio_condition *condition,
+                                                                          asyncio_value (*predicate)(void *arg),
+                                                                          void *arg)
 {
     asyncio__clear(waiting, sizeof *waiting);
     waiting->coro.resume = asyncio__condition_waiting_resume;
@@ -497,7 +499,8 @@ static inline asyncio_coro *asyncio_condition_wait_for(asyncio_condition_waiting
 typedef struct asyncio_semaphore {
     asyncio__node *waiters;
     asyncio_loop *loop;
-    int value, bound;
+    int value;
+    unsigned limit; /* one more than it may have; 0: not set up */
     unsigned woken; /* who got a slot already, and has not had its turn */
 } asyncio_semaphore;
 
@@ -514,7 +517,7 @@ static inline int asyncio__semaphore_init(asyncio_semaphore *semaphore, int valu
 {
     asyncio__clear(semaphore, sizeof *semaphore);
     semaphore->value = value < 0 ? 0 : value;
-    semaphore->bound = bound < 0 ? 0 : bound;
+    semaphore->limit = bound < 0 ? 1u : (unsigned)bound + 1;
     return value < 0 ? ASYNCIO_EVALUE : 0;
 }
 static inline int asyncio_semaphore_init(asyncio_semaphore *semaphore, int value)
@@ -587,7 +590,8 @@ static const asyncio__wait asyncio__semaphore_wait[2] = {
  *
  *   semaphore  not NULL
  *   Suspends   if asyncio_semaphore_locked. First come, first served, also if slots are free.
- *   Returns    0, value 1; ASYNCIO_ECANCELLED; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *   Returns    0, value 1; ASYNCIO_ECANCELLED; ASYNCIO_EWRONGLOOP, ASYNCIO_ERUNTIME, and ASYNCIO_ENOINIT for zeroed
+ *              storage at once
  *   Source     locks.py:Semaphore.acquire
  */
 #define asyncio_semaphore_acquire(semaphore) asyncio__semaphore_acquire(ASYNCIO__CURRENT, semaphore)
@@ -598,6 +602,8 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__semaphore_acquire(asynci
         semaphore->value--;
         return asyncio__status(0, 1);
     }
+    if (ASYNCIO__MISTAKE(semaphore->limit == 0))
+        return asyncio__status(ASYNCIO_ENOINIT, 0);
     return asyncio__wait_in(task, asyncio__semaphore_wait, semaphore, &semaphore->waiters, &semaphore->loop);
 }
 
@@ -605,13 +611,13 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__semaphore_acquire(asynci
  * asyncio_semaphore_release - give a slot back, and wake who has waited longest.
  *
  *   Suspends   never: who is woken runs in the next iteration
- *   Returns    0; ASYNCIO_EVALUE if a bounded one has all its slots already, or another one INT_MAX
+ *   Returns    0; ASYNCIO_EVALUE if a bounded one has all its slots already, or another one INT_MAX; ASYNCIO_ENOINIT
  *   Source     locks.py:Semaphore.release, BoundedSemaphore.release
  */
 static inline int asyncio_semaphore_release(asyncio_semaphore *semaphore)
 {
-    if (semaphore->value >= semaphore->bound)
-        return ASYNCIO_EVALUE;
+    if ((unsigned)semaphore->value + 1 >= semaphore->limit)
+        return ASYNCIO__MISTAKE(semaphore->limit == 0) ? ASYNCIO_ENOINIT : ASYNCIO_EVALUE;
     semaphore->value++;
     (void)asyncio__semaphore_wake_next(semaphore);
     return 0;
@@ -762,7 +768,8 @@ static inline bool asyncio_barrier_broken(const asyncio_barrier *barrier)
  *   Suspends   unless it is the last of them; who comes while others are leaving waits for that first
  *   Returns    0, value: its index, 0 for the first to come, parties - 1 for the last, who is the first to go on;
  *              ASYNCIO_EBROKENBARRIER after abort() and, for those who were in it, reset(); ASYNCIO_ECANCELLED, which
- *              frees its place and breaks nothing; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once
+ *              frees its place and breaks nothing; ASYNCIO_EWRONGLOOP, ASYNCIO_ERUNTIME, and ASYNCIO_ENOINIT for zeroed
+ *              storage at once
  *   Cost       O(1), the last one's O(parties)
  *   Source     locks.py:Barrier.wait. Differs in one thing: the message of a cancel() that comes between wake-up and
  *              turn of a task that waits in its root's FINALLY is lost.
@@ -770,6 +777,8 @@ static inline bool asyncio_barrier_broken(const asyncio_barrier *barrier)
 #define asyncio_barrier_wait(barrier) asyncio__barrier_wait(ASYNCIO__CURRENT, barrier)
 static inline ASYNCIO__NODISCARD asyncio_status asyncio__barrier_wait(asyncio_task *task, asyncio_barrier *barrier)
 {
+    if (ASYNCIO__MISTAKE(barrier->parties == 0))
+        return asyncio__status(ASYNCIO_ENOINIT, 0);
     return asyncio__barrier_advance(barrier, task, false, 0, 0);
 }
 

@@ -67,13 +67,30 @@ static inline const char *asyncio_strerror(int err)
 
 /*
  * asyncio_print_error - print the chain of awaits that an error passed, like Python's traceback, and "Name: [code]
- * text"; of ASYNCIO_ECANCELLED its message.
+ * text"; of ASYNCIO_EGROUP also the first error in it and its chain, of ASYNCIO_ECANCELLED its message.
  *
  *   loop       the one that the error occurred in
  *   detail     the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown
  *   Suspends   never. Returns nothing; allocates nothing. Cost: O(frames that it passed).
  *   Source     traceback.py:print_exception
  */
+static inline void asyncio__print_code(FILE *file, int err)
+{
+#if ASYNCIO_STRINGS
+    fprintf(file, "%s: ", asyncio_errname(err));
+#endif
+    fprintf(file, "[%d] %s\n", err, asyncio_strerror(err));
+}
+static inline void asyncio__print_frame(FILE *file, const asyncio_frame_info *frame)
+{
+    if (frame->err == 0) {
+        fprintf(file, "  File \"%s\", line %d, in %s\n", frame->file != NULL ? frame->file : "?", frame->line,
+                frame->function != NULL ? frame->function : "?");
+    } else {
+        fprintf(file, "  error 1 of %d: ", frame->line);
+        asyncio__print_code(file, frame->err);
+    }
+}
 static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, asyncio_value detail)
 {
     const asyncio_frame_info *frame;
@@ -84,14 +101,10 @@ static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, 
     if (detail != 0)
         fprintf(file, "Traceback (most recent call last):\n");
     while ((frame = asyncio_traceback(loop, &detail)) != NULL)
-        fprintf(file, "  File \"%s\", line %d, in %s\n", frame->file != NULL ? frame->file : "?", frame->line,
-                frame->function != NULL ? frame->function : "?");
+        asyncio__print_frame(file, frame);
     if (detail != 0)
         fprintf(file, "  ... (older entries were overwritten)\n");
-#if ASYNCIO_STRINGS
-    fprintf(file, "%s: ", asyncio_errname(err));
-#endif
-    fprintf(file, "[%d] %s\n", err, asyncio_strerror(err));
+    asyncio__print_code(file, err);
 }
 
 static inline void asyncio_default_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,
@@ -117,7 +130,7 @@ static inline void asyncio_default_exception_handler(asyncio_loop *loop, const a
         fprintf(stderr, "coroutine %s (%s:%d)\n", info.function != NULL ? info.function : "?",
                 info.file != NULL ? info.file : "?", info.line);
     }
-    if (context->err != 0)
+    if (context->err != 0 && strcmp(context->message, asyncio_strerror(context->err)) != 0)
         asyncio_print_error(stderr, loop, context->err, context->detail);
 }
 #endif
@@ -142,6 +155,10 @@ ASYNCIO__COLD void asyncio__report_deadlock(asyncio_loop *loop)
         return;
     asyncio__clear(&context, sizeof context);
     context.message = "deadlock: nothing is ready and nothing can wake the loop";
+#if ASYNCIO_ALL_TASKS && ASYNCIO_HOSTED
+    if (loop->watched != 0)
+        context.message = "deadlock in the shutdown: tasks were cancelled, and wait again for what nothing can wake";
+#endif
     context.err = ASYNCIO_EDEADLOCK;
     asyncio_call_exception_handler(loop, &context);
 #if ASYNCIO_ALL_TASKS && ASYNCIO_REPORTS
@@ -195,7 +212,7 @@ ASYNCIO__COLD void asyncio__check_frame(asyncio_loop *loop, asyncio_task *ended)
 /* Debug mode: how long did it take, and between which lines? */
 ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
 {
-    asyncio_time before = asyncio_loop_time(loop), took;
+    asyncio_time before = asyncio__now(loop), took;
     asyncio_exception_context context;
     asyncio_task *task = node->wait->in != ASYNCIO__NO_TASK ? asyncio__node_task(node) : NULL;
     asyncio_frame_info info;
@@ -205,7 +222,7 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
         asyncio_describe(asyncio__root_of(task)->awaiter, &info);
     }
     asyncio__run_node(&loop->core, node);
-    took = asyncio__time_diff(asyncio_loop_time(loop), before);
+    took = asyncio__time_diff(asyncio__now(loop), before);
     if (took >= loop->slow_callback_duration) {
         asyncio__clear(&context, sizeof context);
         context.message = task != NULL ? "slow step of a task" : "slow callback";

@@ -243,7 +243,7 @@ static inline int asyncio__queue_init(asyncio_queue *queue, int kind, void *item
  *   count      the queue's maxsize: 1 or more
  *   compare    as qsort's: negative if a comes before b. Only whether it is negative matters.
  *   Suspends   never
- *   Returns    0; ASYNCIO_EVALUE if count is 0: then every put fails with ASYNCIO_ENOMEM
+ *   Returns    0; ASYNCIO_EVALUE if count is 0: then it is as if this had not been called
  *   Source     queues.py:Queue, LifoQueue, PriorityQueue. Differs: bounded always; the _heap forms need not be.
  */
 static inline int asyncio_queue_init(asyncio_queue *queue, void *items, size_t size, size_t count)
@@ -331,15 +331,17 @@ static inline bool asyncio_queue_full(const asyncio_queue *queue)
  *
  *   item       where it is copied from, or to; get: NULL to drop it
  *   Suspends   never
- *   Returns    put: 0; ASYNCIO_EQUEUESHUTDOWN; ASYNCIO_EQUEUEFULL; ASYNCIO_ENOMEM, on the heap: nothing was put.
+ *   Returns    put: 0; ASYNCIO_EQUEUESHUTDOWN; ASYNCIO_EQUEUEFULL; ASYNCIO_ENOMEM, on the heap: nothing was put;
+ *              ASYNCIO_ENOINIT for zeroed storage.
  *              get: 0; ASYNCIO_EQUEUEEMPTY; ASYNCIO_EQUEUESHUTDOWN if it is empty and was shut down
  *   Memory     put, on the heap: sometimes a larger array
  *   Source     queues.py:Queue.put_nowait, get_nowait
  */
+static inline bool asyncio__queue_unready(const asyncio_queue *queue) { return queue->capacity == 0 && !queue->heap; }
 static inline int asyncio__queue_add(asyncio_queue *queue, const void *item)
 {
     if (ASYNCIO__UNLIKELY(queue->count == queue->capacity) && !asyncio__queue_grow(queue))
-        return ASYNCIO_ENOMEM;
+        return ASYNCIO__MISTAKE(asyncio__queue_unready(queue)) ? ASYNCIO_ENOINIT : ASYNCIO_ENOMEM;
     asyncio__queue_push(queue, item);
     queue->unfinished++;
     (void)asyncio__wake_next(&queue->getters);
@@ -439,6 +441,8 @@ static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asynci
     asyncio_status status;
     if (ASYNCIO__LIKELY(queue->count != 0) || queue->closing)
         return asyncio__status(asyncio_queue_get_nowait(queue, item), 0);
+    if (ASYNCIO__MISTAKE(queue->loop == NULL && asyncio__queue_unready(queue)))
+        return asyncio__status(ASYNCIO_ENOINIT, 0);
     status = asyncio__wait_in(task, asyncio__getter_wait, queue, &queue->getters, &queue->loop);
     if (status.code == ASYNCIO__PENDING)
         status.value = (asyncio_value)item;
@@ -464,8 +468,8 @@ static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asynci
  *   item       where it is copied from, or to, when the task's turn comes; get: NULL to drop it
  *   Suspends   put: while it is full; get: while it is empty
  *   Returns    0; ASYNCIO_EQUEUESHUTDOWN, also if that comes while it waits; ASYNCIO_ECANCELLED; put, on the heap:
- *              ASYNCIO_ENOMEM; ASYNCIO_EWRONGLOOP and ASYNCIO_ERUNTIME at once. After an error nothing was put, or
- *              taken.
+ *              ASYNCIO_ENOMEM; ASYNCIO_EWRONGLOOP, ASYNCIO_ENOINIT and ASYNCIO_ERUNTIME at once. After an error nothing
+ *              was put, or taken.
  *   Memory     put, on the heap: sometimes a larger array
  *   Source     queues.py:Queue.put, get. Differs in one thing: the message of a cancel() that comes between wake-up and
  *              turn of a task that waits in its root's FINALLY is lost.

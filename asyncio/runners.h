@@ -356,12 +356,24 @@ static inline int asyncio_runner_close(asyncio_runner *runner)
  * asyncio_run(coro, .option = value, ...) - run the main coroutine of a program. See the top of this file.
  *
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
- *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet. Fit for main's
- *              return: the low byte is not 0, except of a code of your own that is a multiple of 256.
+ *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet (a deadlock is
+ *              reported anyhow). Fit for main's return: the low byte is not 0, except of a code of your own that is a
+ *              multiple of 256.
  *   Memory     the loop on the stack (asyncio_loop_init) and its resources, released before it returns. Frames of main
  *              and of the tasks that it leaves behind go last: they may wait for what lies in one another's.
  *   Source     runners.py:run. Differs: .loop instead of loop_factory.
  */
+#if ASYNCIO_HOSTED
+static inline void asyncio__print_end(asyncio_loop *loop, int err, asyncio_value detail)
+{
+    if (err == 0 || (err == ASYNCIO_EDEADLOCK && detail == 0)) /* that was reported */
+        return;
+    if (loop != NULL)
+        asyncio_print_error(stderr, loop, err, err == ASYNCIO_EINTERRUPT ? 0 : detail);
+    else
+        fprintf(stderr, "asyncio_run: %s\n", asyncio_strerror(err));
+}
+#endif
 static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *options)
 {
     asyncio_runner runner;
@@ -370,10 +382,8 @@ static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *op
     asyncio_runner_init(&runner, options);
     err = asyncio__runner_run(&runner, root, options->result, &detail, NULL);
 #if ASYNCIO_HOSTED
-    if (err != 0 && !options->quiet && runner.loop != NULL)
-        asyncio_print_error(stderr, runner.loop, err, err == ASYNCIO_EINTERRUPT ? 0 : detail);
-    else if (err != 0 && !options->quiet)
-        fprintf(stderr, "asyncio_run: %s\n", asyncio_strerror(err));
+    if (!options->quiet)
+        asyncio__print_end(runner.loop, err, detail);
 #endif
     (void)asyncio_runner_close(&runner);
     return err;

@@ -57,12 +57,13 @@ extern "C" {
  * asyncio_add_reader, asyncio_add_writer - call callback(arg) whenever the loop looks and fd is readable (writable): at
  * most once per iteration, and again as long as it is.
  *
- *   loop       not NULL: asyncio_get_running_loop()
+ *   loop       NULL: the running loop of this thread
  *   fd         0 .. FD_SETSIZE - 1. Replaces the callback that was there. End of file and errors are readable, too.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a descriptor that select() cannot take; ASYNCIO_ENOMEM; ASYNCIO_ECLOSED;
- *              ASYNCIO_EBUSY if a task waits for it. A descriptor that is not open is found out when the loop waits:
- *              one call, then it is forgotten. While one is watched, having nothing to do is not a deadlock.
+ *              ASYNCIO_ENOLOOP; ASYNCIO_EBUSY if a task waits for it. A descriptor that is not open is found out when
+ *              the loop waits: one call, then it is forgotten. While one is watched, having nothing to do is no
+ *              deadlock.
  *   Memory     one block the first time that a descriptor is watched, kept until the loop closes
  *   Cost       O(1)
  *   Source     selector_events.py:_add_reader, _add_writer
@@ -76,15 +77,19 @@ extern "C" {
  */
 static inline int asyncio_add_reader(asyncio_loop *loop, int fd, asyncio_callback callback, void *arg)
 {
-    return asyncio__fd_watch(loop, fd, ASYNCIO__READ, callback, arg, 0);
+    loop = asyncio__loop_or_running(loop);
+    return loop != NULL ? asyncio__fd_watch(loop, fd, ASYNCIO__READ, callback, arg, 0) : ASYNCIO_ENOLOOP;
 }
 static inline int asyncio_add_writer(asyncio_loop *loop, int fd, asyncio_callback callback, void *arg)
 {
-    return asyncio__fd_watch(loop, fd, ASYNCIO__WRITE, callback, arg, 0);
+    loop = asyncio__loop_or_running(loop);
+    return loop != NULL ? asyncio__fd_watch(loop, fd, ASYNCIO__WRITE, callback, arg, 0) : ASYNCIO_ENOLOOP;
 }
 static inline bool asyncio__remove_callback(asyncio_loop *loop, int fd, unsigned event)
 {
-    return !loop->core.closed && !asyncio__fd_busy(loop, fd, event) && asyncio__fd_unwatch(loop, fd, event);
+    loop = asyncio__loop_or_running(loop);
+    return loop != NULL && !loop->core.closed && !asyncio__fd_busy(loop, fd, event) &&
+           asyncio__fd_unwatch(loop, fd, event);
 }
 static inline bool asyncio_remove_reader(asyncio_loop *loop, int fd)
 {

@@ -237,6 +237,21 @@ static inline asyncio_status asyncio__group_enter(asyncio_block *block, asyncio_
     return asyncio__status(0, 0);
 }
 
+/* Where the traceback of ASYNCIO_EGROUP ends that of the first error begins. */
+ASYNCIO__COLD asyncio_value asyncio__group_traceback(const asyncio_taskgroup *group, asyncio_loop *loop)
+{
+#if ASYNCIO_TRACEBACK
+    const asyncio_taskgroup_child *first = group->errors;
+    asyncio_value detail = first != NULL ? first->detail : group->body_detail;
+    detail = asyncio__trace_add(loop, detail, NULL, NULL, (int)group->error_count);
+    asyncio__core_of(loop)->trace[(uint32_t)detail % ASYNCIO_TRACEBACK].err = first != NULL ? first->err : group->body_err;
+    return detail;
+#else
+    (void)group, (void)loop;
+    return 0;
+#endif
+}
+
 /* All children have gone: what the block raises. */
 static inline asyncio_status asyncio__group_finish(asyncio_taskgroup *group)
 {
@@ -257,7 +272,7 @@ static inline asyncio_status asyncio__group_finish(asyncio_taskgroup *group)
         (void)asyncio_task_uncancel(parent);
         (void)asyncio_task_cancel(parent, NULL);
     }
-    return asyncio__status(ASYNCIO_EGROUP, 0);
+    return asyncio__status(ASYNCIO_EGROUP, asyncio__group_traceback(group, parent->future.loop));
 }
 
 static inline asyncio_status asyncio__group_wait(asyncio_taskgroup *group, asyncio_task *task)

@@ -759,14 +759,16 @@ static inline int asyncio__cancel_and_wait_resume(asyncio_coro *self, asyncio_ta
  *   Source     tasks.py:_cancel_and_wait, which is private there. Without ASYNCIO_GENERIC: asyncio_cancel_and_wait_task,
  *              _future.
  */
-static inline asyncio_coro *asyncio_cancel_and_wait_future(asyncio_cancel_and_wait *stop, asyncio_future *x)
+static inline ASYNCIO__NODISCARD asyncio_coro *asyncio_cancel_and_wait_future(asyncio_cancel_and_wait *stop,
+                                                                              asyncio_future *x)
 {
     asyncio__clear(stop, sizeof *stop);
     asyncio__waiter_init(&stop->waiter, asyncio__cancel_and_wait_resume, asyncio__cancel_and_wait_unhook);
     (void)asyncio_child_set_future(&stop->child, x);
     return &stop->waiter.coro;
 }
-static inline asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait *stop, asyncio_task *x)
+static inline ASYNCIO__NODISCARD asyncio_coro *asyncio_cancel_and_wait_task(asyncio_cancel_and_wait *stop,
+                                                                            asyncio_task *x)
 {
     return asyncio_cancel_and_wait_future(stop, x != NULL ? asyncio_task_future(x) : NULL);
 }
@@ -797,11 +799,12 @@ static inline asyncio_coro *asyncio__shield(asyncio_shield *shield, asyncio_futu
 {
     return asyncio_shield_future(shield, x);
 }
-static inline asyncio_coro *asyncio__cancel_and_wait(asyncio_cancel_and_wait *stop, asyncio_task *x)
+static inline ASYNCIO__NODISCARD asyncio_coro *asyncio__cancel_and_wait(asyncio_cancel_and_wait *stop, asyncio_task *x)
 {
     return asyncio_cancel_and_wait_task(stop, x);
 }
-static inline asyncio_coro *asyncio__cancel_and_wait(asyncio_cancel_and_wait *stop, asyncio_future *x)
+static inline ASYNCIO__NODISCARD asyncio_coro *asyncio__cancel_and_wait(asyncio_cancel_and_wait *stop,
+                                                                        asyncio_future *x)
 {
     return asyncio_cancel_and_wait_future(stop, x);
 }

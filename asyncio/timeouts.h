@@ -77,7 +77,7 @@ static inline void asyncio__timeout_arm(asyncio_timeout *timeout)
     asyncio_loop *loop = timeout->task->future.loop;
     if (!timeout->limited)
         return;
-    if (asyncio__time_before(asyncio_loop_time(loop), timeout->when))
+    if (asyncio__time_before(asyncio__now(loop), timeout->when))
         (void)asyncio_call_at(loop, &timeout->handle, timeout->when, asyncio__timeout_expire, timeout);
     else
         (void)asyncio_call_soon(loop, &timeout->handle, asyncio__timeout_expire, timeout);
@@ -160,7 +160,7 @@ static inline void asyncio_timeout_init_at(asyncio_timeout *timeout, asyncio_tim
 static inline void asyncio__timeout_init_after(asyncio_timeout *timeout, asyncio_time delay)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
-    asyncio_timeout_init_at(timeout, loop != NULL ? asyncio__time_add(asyncio_loop_time(loop), delay) : delay);
+    asyncio_timeout_init_at(timeout, loop != NULL ? asyncio__time_add(asyncio__now(loop), delay) : delay);
 #if ASYNCIO_HOSTED
     timeout->limited = delay != INT64_MAX;
 #endif
@@ -441,9 +441,9 @@ static inline asyncio_coro *asyncio__wait_for_never(asyncio_waiting_for *wait) {
  */
 #define asyncio_wait_for(wait, x, seconds) asyncio_wait_for_ticks(wait, x, ASYNCIO_SECONDS(seconds))
 #define asyncio_wait_for_ticks(wait, x, ticks)                                                                         \
-    (asyncio__wait_for_begin((wait), ASYNCIO__CURRENT, (ticks), ASYNCIO__IS_STATUS(x))                                 \
-         ? asyncio__wait_for_never((wait))                                                                             \
-         : ASYNCIO__WAIT_FOR((wait), x))
+    asyncio__to_be_awaited(asyncio__wait_for_begin((wait), ASYNCIO__CURRENT, (ticks), ASYNCIO__IS_STATUS(x))           \
+                               ? asyncio__wait_for_never((wait))                                                       \
+                               : ASYNCIO__WAIT_FOR((wait), x))
 #define asyncio_wait_for_coro(wait, x, ticks) ASYNCIO__WAIT_FOR_BY(asyncio__wait_for_coro, wait, x, ticks)
 #define asyncio_wait_for_future(wait, x, ticks) ASYNCIO__WAIT_FOR_BY(asyncio__wait_for_future, wait, x, ticks)
 #define asyncio_wait_for_task(wait, x, ticks) ASYNCIO__WAIT_FOR_BY(asyncio__wait_for_task, wait, x, ticks)

@@ -19,8 +19,8 @@
  *   ASYNCIO_REPORTS      1: exception handlers are told what no caller can be told of; 0: nobody is, and no text of
  *                        such a message is linked                             default: 1
  *   ASYNCIO_CHECKS       1: mistakes of the program are errors at run time (ASYNCIO_ERUNTIME, _EREUSED, _ELOST,
- *                        _EWRONGLOOP, _ESELFAWAIT, _ERUNNING, _ECLOSED, _EDEADLOCK); 0: nothing looks for them, what
- *                        they do is undefined, and a loop with nothing to do waits    default: 1
+ *                        _EWRONGLOOP, _ESELFAWAIT, _ERUNNING, _ECLOSED, _ENOINIT, _EDEADLOCK); 0: nothing looks for
+ *                        them, what they do is undefined, and a loop with nothing to do waits    default: 1
  *   ASYNCIO_MESSAGES     1: a cancel()'s message comes with the cancellation; 0: it is lost       default: 1
  *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored        default: 1
  *   ASYNCIO_DEBUG        1: there is a debug mode (asyncio_set_debug)         default: ASYNCIO_HOSTED
@@ -437,12 +437,14 @@ typedef struct asyncio_exception_context {
 
 typedef void (*asyncio_exception_handler)(asyncio_loop *loop, const asyncio_exception_context *context, void *arg);
 
-/* One frame that an error passed on its way out, or that asyncio_describe was asked about. */
+/* One frame that an error passed on its way out, or that asyncio_describe was asked about; or, if it has an `err`, the
+ * first of a TaskGroup's `line` errors: what passed that one follows. */
 typedef struct asyncio_frame_info {
     const char *function; /* it and the file are NULL without ASYNCIO_STRINGS */
     const char *file;
     int line;               /* 0 if unknown */
     uint32_t serial, outer; /* the library's: its number in the ring, or its size; that of the frame outside */
+    int err;
 } asyncio_frame_info;
 
 /* Options of create_task; leave out what you do not need, later versions may add more.

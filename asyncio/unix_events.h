@@ -124,12 +124,12 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
 /*
  * asyncio_add_signal_handler - call callback(arg) in the loop when the signal comes.
  *
- *   loop       not NULL: asyncio_get_running_loop()
+ *   loop       NULL: the running loop of this thread
  *   number     SIGTERM, SIGUSR1, ...: all but SIGKILL and SIGSTOP. Replaces this loop's earlier handler.
  *   Suspends   never
  *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ERUNTIME for one that cannot be caught, and
  *              outside of the main thread (where the system can tell); ASYNCIO_EBUSY if another loop has it;
- *              ASYNCIO_ECLOSED
+ *              ASYNCIO_ECLOSED; ASYNCIO_ENOLOOP
  *   Memory     allocates nothing
  *   Cost       one sigaction. A wake-up of a loop that has handlers looks through all signals.
  *   Source     unix_events.py:add_signal_handler
@@ -138,7 +138,7 @@ static inline struct asyncio__signals *asyncio__signals_hooks(void)
  *
  *   removed    true if there was one; may be NULL
  *   Suspends   never
- *   Returns    0; ASYNCIO_EVALUE for a number that is no signal. A callback that is due is taken back.
+ *   Returns    0; ASYNCIO_EVALUE for a number that is no signal; ASYNCIO_ENOLOOP. A callback that is due is taken back.
  *   Source     unix_events.py:remove_signal_handler. Differs: CPython installs the default action.
  */
 static inline bool asyncio__in_main_thread(void)
@@ -172,6 +172,9 @@ static inline int asyncio_add_signal_handler(asyncio_loop *loop, int number, asy
     asyncio__signal *entry;
     if (!asyncio__signal_exists(number))
         return ASYNCIO_EVALUE;
+    loop = asyncio__loop_or_running(loop);
+    if (loop == NULL)
+        return ASYNCIO_ENOLOOP;
     if (loop->core.closed)
         return ASYNCIO_ECLOSED;
     if (!asyncio__in_main_thread())
@@ -216,6 +219,9 @@ static inline int asyncio_remove_signal_handler(asyncio_loop *loop, int number, 
         *removed = false;
     if (!asyncio__signal_exists(number))
         return ASYNCIO_EVALUE;
+    loop = asyncio__loop_or_running(loop);
+    if (loop == NULL)
+        return ASYNCIO_ENOLOOP;
     entry = &asyncio__signal_table[number];
     if (entry->loop != loop)
         return 0;

@@ -902,7 +902,7 @@ static void start_again(void *arg)
 {
     struct give_task copy = give_storage;
     (void)arg;
-    (void)ASYNC_AT(&give_storage, give, .n = 2);
+    CHECK(ASYNC_AT(&give_storage, give, .n = 2) != NULL);
     give_storage = copy;
 }
 TEST(test_storage_of_a_running_task_started_again)

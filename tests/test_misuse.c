@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * What a beginner does wrong once, and debug builds (ASYNCIO_POISON) or debug mode answer with an error and a report,
  * where otherwise memory would be corrupted: locals that are waited for or with, a status that is kept, a frame that is
- * started twice, a task released too often, a task made in a wrong thread. */
+ * started twice, a task released too often, a task made in a wrong thread. And what every build answers: objects used
+ * before their init, and functions that are given no loop. */
 #define ASYNCIO_POISON 1
 #include "fixture.h"
 
@@ -217,6 +218,88 @@ TEST(test_local_between_awaits_is_fine)
     CHECK_EQ(reports, 0);
 }
 
+/* ---- Used before its init ---- */
+
+ASYNC(uninitialised, int item; asyncio_queue queue; asyncio_semaphore slots; asyncio_held held; asyncio_barrier barrier;
+      asyncio_timeout limit; asyncio_future future; asyncio_waiting_for call;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH(self->item, asyncio_queue_get(&self->queue, &self->item));
+    CHECK_EQ(self->item, ASYNCIO_ENOINIT);
+    ASYNC_CATCH(self->item, asyncio_queue_put(&self->queue, &self->item));
+    CHECK_EQ(self->item, ASYNCIO_ENOINIT);
+    CHECK_EQ(asyncio_queue_put_nowait(&self->queue, &self->item), ASYNCIO_ENOINIT);
+    ASYNC_CATCH(self->item, asyncio_semaphore_acquire(&self->slots));
+    CHECK_EQ(self->item, ASYNCIO_ENOINIT);
+    CHECK_EQ(asyncio_semaphore_release(&self->slots), ASYNCIO_ENOINIT);
+    ASYNC_CATCH(self->item, asyncio_barrier_wait(&self->barrier));
+    CHECK_EQ(self->item, ASYNCIO_ENOINIT);
+    ASYNC_CATCH(self->item, &self->future);
+    CHECK_EQ(self->item, ASYNCIO_ENOINIT);
+    CHECK_EQ(asyncio_future_add_done_callback(&self->future, NULL, NULL, NULL), ASYNCIO_ENOINIT);
+    ASYNC_CATCH(self->item, asyncio_wait_for(&self->call, asyncio_semaphore_acquire(&self->slots), 1));
+    CHECK_EQ(self->item, ASYNCIO_ENOINIT);
+    ASYNC_WITH(&self->limit) {
+        log_add("never");
+    }
+    ASYNC_END;
+}
+TEST(test_used_before_its_init)
+{
+    CHECK_EQ(run(ASYNC_NEW(uninitialised), NULL), ASYNCIO_ENOINIT);
+    CHECK_LOG("");
+    CHECK_EQ(blocks, 0);
+}
+
+/* A bounded semaphore of none is one: who waits for it waits. */
+ASYNC(waits_for_none, asyncio_semaphore none; asyncio_waiting_for call;)
+{
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_bounded_semaphore_init(&self->none, 0), 0);
+    CHECK_EQ(asyncio_semaphore_release(&self->none), ASYNCIO_EVALUE);
+    ASYNC_AWAIT(asyncio_wait_for(&self->call, asyncio_semaphore_acquire(&self->none), 1));
+    ASYNC_END;
+}
+TEST(test_semaphore_of_none) { CHECK_EQ(run(ASYNC_NEW(waits_for_none), NULL), ASYNCIO_ETIMEOUT); }
+
+/* ---- No loop given ---- */
+
+static void say(void *arg) { log_add((const char *)arg); }
+ASYNC(without_naming_it, asyncio_handle handle;)
+{
+    ASYNC_BEGIN;
+    CHECK_EQ(asyncio_call_soon(NULL, &self->handle, say, (void *)"soon"), 0);
+    CHECK_EQ(asyncio_call_later(NULL, NULL, 1, say, (void *)"later"), 0);
+    CHECK_EQ(asyncio_call_at(NULL, NULL, asyncio_loop_time(NULL) + ASYNCIO_SECONDS(0.5), say, (void *)"at"), 0);
+#if ASYNCIO_CONTEXTS
+    CHECK_EQ(asyncio_call_soon_in_context(NULL, NULL, say, (void *)"context", NULL), 0);
+    CHECK_EQ(asyncio_call_later_in_context(NULL, NULL, 2, say, (void *)"too", NULL), 0);
+#endif
+#if ASYNCIO_ALL_TASKS
+    CHECK_EQ(asyncio_all_tasks(NULL, NULL, 0), 1);
+#endif
+    ASYNC_AWAIT(asyncio_sleep(3));
+    ASYNC_END;
+}
+TEST(test_no_loop_is_the_running_one)
+{
+    CHECK_EQ(run(ASYNC_NEW(without_naming_it), NULL), 0);
+    CHECK_LOG(ASYNCIO_CONTEXTS ? "soon context at later too" : "soon at later");
+    CHECK_EQ(asyncio_call_soon(NULL, NULL, say, NULL), ASYNCIO_ENOLOOP);
+    CHECK_EQ(asyncio_call_later(NULL, NULL, 1, say, NULL), ASYNCIO_ENOLOOP);
+    CHECK_EQ(asyncio_call_at(NULL, NULL, 1, say, NULL), ASYNCIO_ENOLOOP);
+#if ASYNCIO_SELECTORS
+    CHECK_EQ(asyncio_add_reader(NULL, 0, say, NULL), ASYNCIO_ENOLOOP);
+    CHECK(!asyncio_remove_reader(NULL, 0));
+    CHECK_EQ(asyncio_add_signal_handler(NULL, SIGUSR1, say, NULL), ASYNCIO_ENOLOOP);
+    CHECK_EQ(asyncio_remove_signal_handler(NULL, SIGUSR1, NULL), ASYNCIO_ENOLOOP);
+#endif
+#if ASYNCIO_ALL_TASKS
+    CHECK_EQ(asyncio_all_tasks(NULL, NULL, 0), 0);
+#endif
+    CHECK_EQ(blocks, 0);
+}
+
 /* ---- A status that is kept ---- */
 
 ASYNC(late_status, asyncio_status status; int err;)
@@ -376,6 +459,9 @@ int main(void)
     RUN(test_local_across_await_is_refused);
     RUN(test_local_of_gather_and_wait_is_refused);
     RUN(test_local_between_awaits_is_fine);
+    RUN(test_used_before_its_init);
+    RUN(test_semaphore_of_none);
+    RUN(test_no_loop_is_the_running_one);
     RUN(test_status_awaited_late);
 #if ASYNCIO_ALL_TASKS
     RUN(test_frame_in_use_is_not_started_again);

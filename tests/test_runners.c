@@ -180,6 +180,25 @@ TEST(test_an_error_is_printed_with_its_awaits)
     CHECK_STR(printed, "CancelledError\n");
 }
 
+/* Once, and who waits on what. */
+ASYNC(waits_for_ever, asyncio_event event;)
+{
+    ASYNC_BEGIN;
+    ASYNC_AWAIT(asyncio_event_wait(&self->event));
+    ASYNC_END;
+}
+TEST(test_a_deadlock_is_printed_once)
+{
+    char *first;
+    capture();
+    CHECK_EQ(asyncio_run(ASYNC_NEW(waits_for_ever), .port = &asyncio_virtual_port), ASYNCIO_EDEADLOCK);
+    captured();
+    first = strstr(printed, "deadlock");
+    CHECK(strstr(printed, "asyncio: deadlock: nothing is ready") == printed);
+    CHECK(strstr(printed, "waiting for an Event") != NULL);
+    CHECK(first != NULL && strstr(first + 1, "deadlock") == NULL);
+}
+
 /* A task that fails, and nobody ever looks: the default handler says so when it goes. */
 ASYNC(fails_unseen, asyncio_task *task;)
 {
@@ -292,7 +311,8 @@ ASYNC(leaves_hanging)
 TEST(test_a_task_that_can_never_end)
 {
     CHECK_EQ(asyncio_run(ASYNC_NEW(leaves_hanging), .loop = reporting_loop()), 0);
-    CHECK_LOG("good deadlock: nothing is ready and nothing can wake the loop waiting for a Future "
+    CHECK_LOG("good deadlock in the shutdown: tasks were cancelled, and wait again for what nothing can wake "
+              "waiting for a Future "
               "Task was destroyed but it is pending!");
 }
 
@@ -640,6 +660,7 @@ int main(void)
     RUN(test_run_on_a_loop_on_the_heap);
     RUN(test_run_from_running_loop);
     RUN(test_an_error_is_printed_with_its_awaits);
+    RUN(test_a_deadlock_is_printed_once);
     RUN(test_default_exc_handler_coro);
     RUN(test_run_cancels_hanging_tasks);
     RUN(test_run_reports_hanging_tasks_errors);

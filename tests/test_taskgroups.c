@@ -1038,6 +1038,63 @@ ASYNC(waits_in_group, asyncio_taskgroup group;)
     CHECK(!(asyncio_current_task()->future.flags & ASYNCIO__LEFTOVERS));
     ASYNC_END;
 }
+#if ASYNCIO_TRACEBACK && ASYNCIO_STRINGS
+/* What a group or a timeout raises tells where; the group's also where its first error came from. */
+static void log_traceback(asyncio_value detail)
+{
+    const asyncio_frame_info *frame;
+    while ((frame = asyncio_traceback(&loop, &detail)) != NULL) {
+        log_add(frame->err != 0 ? named(frame->err) : frame->function);
+        if (frame->err != 0)
+            log_number(frame->line);
+    }
+    CHECK_EQ(detail, 0);
+}
+
+ASYNC(fails_in_groups, int depth; int body; asyncio_taskgroup group;)
+{
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->group, asyncio_taskgroup())
+    {
+        if (self->depth > 0)
+            asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(fails_in_groups, .depth = self->depth - 1));
+        else if (self->body == 0)
+            SPAWN(&self->group, .raises = E1);
+        ASYNC_AWAIT(asyncio_sleep(0));
+        if (self->body != 0)
+            ASYNC_RAISE(self->body);
+        ASYNC_AWAIT(asyncio_sleep(9));
+    }
+    ASYNC_END;
+}
+ASYNC(takes_too_long, asyncio_timeout limit;)
+{
+    ASYNC_BEGIN;
+    ASYNC_WITH(&self->limit, asyncio_timeout(1)) {
+        ASYNC_AWAIT(asyncio_sleep(9));
+    }
+    ASYNC_END;
+}
+ASYNC(traces, int err; asyncio_value detail; struct fails_in_groups groups; struct takes_too_long late;)
+{
+    ASYNC_BEGIN;
+    ASYNC_CATCH_INTO(self->err, self->detail, ASYNC_IN(&self->groups, fails_in_groups, .depth = 1));
+    CHECK_EQ(self->err, ASYNCIO_EGROUP);
+    log_traceback(self->detail);
+    CHECK_LOG("fails_in_groups ExceptionGroup 1 fails_in_groups E1 1 child");
+    ASYNC_CATCH_INTO(self->err, self->detail, ASYNC_IN(&self->groups, fails_in_groups, .body = E2));
+    CHECK_EQ(self->err, ASYNCIO_EGROUP);
+    log_traceback(self->detail);
+    CHECK_LOG("fails_in_groups E2 1 fails_in_groups");
+    ASYNC_CATCH_INTO(self->err, self->detail, ASYNC_IN(&self->late, takes_too_long));
+    CHECK_EQ(self->err, ASYNCIO_ETIMEOUT);
+    log_traceback(self->detail);
+    CHECK_LOG("takes_too_long");
+    ASYNC_END;
+}
+TEST(test_traceback_of_a_group) { RUNS(0, "", traces); }
+#endif
+
 TEST(test_nothing_is_left_over_without_errors) { RUNS(0, "", waits_in_group); }
 
 /* ---- Cancelled and closed at every iteration, and without memory ---- */
@@ -1198,6 +1255,9 @@ int main(void)
     RUN(test_errors_outlive_the_frame_and_go_with_the_task);
     RUN(test_children_of_a_group_left_by_goto);
     RUN(test_status_that_was_never_awaited);
+#if ASYNCIO_TRACEBACK && ASYNCIO_STRINGS
+    RUN(test_traceback_of_a_group);
+#endif
     RUN(test_nothing_is_left_over_without_errors);
     RUN(test_cancelled_at_every_iteration);
     RUN(test_loop_closed_at_every_iteration);

@@ -1176,7 +1176,7 @@ ASYNC(starts_again, struct worker_task child; struct worker saved;)
     asyncio_create_task(ASYNC_AT(&self->child, worker, .seconds = 1)); /* it is done: that is fine */
     CHECK_EQ(reports, 0);
     self->saved = self->child.frame;
-    (void)ASYNC_AT(&self->child, worker, .seconds = 1);
+    CHECK(ASYNC_AT(&self->child, worker, .seconds = 1) != NULL);
     CHECK_EQ(reports, 1);
     CHECK(last_report.task == ASYNC_TASK(&self->child));
     self->child.frame = self->saved; /* as if nothing had happened */

@@ -511,7 +511,7 @@ ASYNC(never_set_up, asyncio_timeout limit;)
 }
 TEST(test_timeout_never_set_up)
 {
-    CHECK_EQ(RUN_CORO(NULL, never_set_up), ASYNCIO_ERUNTIME);
+    CHECK_EQ(RUN_CORO(NULL, never_set_up), ASYNCIO_ENOINIT);
     CHECK_LOG("");
 }
 
