@@ -503,7 +503,7 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
 
 /* The flags of such a handle are guarded by the lock as long as it waits, in the inbox or in the ready list: until here
  * another thread may call again, or cancel. */
-static inline void asyncio__shared_run(asyncio__node *node)
+static inline int asyncio__shared_run(asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
     asyncio_loop *loop = handle->of.loop;
@@ -523,6 +523,7 @@ static inline void asyncio__shared_run(asyncio__node *node)
     if (!(flags & ASYNCIO__HANDLE_CANCELLED))
         callback(arg);
     asyncio__callback_end(&run, loop);
+    return ASYNCIO__PENDING;
 }
 
 /* No `wake`: it can be neither a timer nor a done callback, and by this asyncio_handle_cancel knows it. */
@@ -619,7 +620,10 @@ ASYNCIO__COLD void asyncio__inbox_drain(asyncio_loop *loop)
 
 /* Two steps, as in CPython: in the iteration in which it is due, the timer's turn comes in the ready list, which only
  * then makes the task ready for the next one. In between it can still be cancelled. */
-static inline void asyncio__sleep_over(asyncio__node *node) { asyncio__make_ready(asyncio__node_task(node), 0); }
+static inline int asyncio__sleep_over(asyncio__node *node)
+{
+    return asyncio__make_ready(asyncio__node_task(node), 0);
+}
 static const asyncio__wait asyncio__sleep_due = {asyncio__sleep_over, NULL, NULL, NULL,
                                                  ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("waiting in sleep")};
 static inline void asyncio__sleep_fire(asyncio__node *node, asyncio_future *future)
@@ -635,7 +639,7 @@ static inline void asyncio__sleep_detach(asyncio_task *task)
 static const asyncio__wait asyncio__sleep_wait = {NULL, asyncio__sleep_fire, asyncio__sleep_detach, NULL,
                                                   ASYNCIO__IN_OTHER, 0 ASYNCIO__WHAT("waiting in sleep")};
 
-ASYNCIO__COLD int asyncio__sleep_until(asyncio_task *task, asyncio_time when)
+ASYNCIO__NOINLINE int asyncio__sleep_until(asyncio_task *task, asyncio_time when)
 {
     if (!asyncio__arm(task, &asyncio__sleep_wait))
         return ASYNCIO_ERUNTIME;
@@ -699,17 +703,18 @@ ASYNCIO__HOT int asyncio__run_ready(asyncio_loop *loop)
 {
     asyncio__core *core = &loop->core;
     int count = 0;
-    if (core->head != NULL)
-        core->last = (asyncio__node *)(void *)core->tail; /* a node's first member is its link */
     core->odd = !core->odd;
-    while (core->last != NULL) {
+    if (core->head == NULL)
+        return 0;
+    core->last = (asyncio__node *)(void *)core->tail; /* a node's first member is its link */
+    do {
         asyncio__node *node = asyncio__ready_pop(core);
-        count++;
-        if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(core->debug))
+        if (ASYNCIO_DEBUG && ASYNCIO__UNLIKELY(node->wait != ASYNCIO__PLAIN(core)) && core->debug)
             asyncio__run_slow(loop, node);
         else
-            asyncio__run_node(core, node);
-    }
+            asyncio__run_node(core, node, ASYNCIO__PLAIN(core));
+        count++;
+    } while (core->last != NULL);
     core->current = NULL;
     return count;
 }
@@ -966,7 +971,13 @@ static inline asyncio_exception_handler asyncio_get_exception_handler(asyncio_lo
  * storage reported, ASYNC_IN of a frame in use refused (debug builds: ASYNCIO_POISON),
  * and who waits in the frame of a task that ends (of the 1,000 oldest tasks). Costs two clock readings a callback, and
  * a look at these at a heap task's end. Source: base_events.py:BaseEventLoop.set_debug */
-static inline void asyncio_set_debug(asyncio_loop *loop, bool debug) { loop->core.debug = debug; }
+static inline void asyncio_set_debug(asyncio_loop *loop, bool debug)
+{
+    loop->core.debug = debug;
+#if ASYNCIO_DEBUG
+    loop->core.plain = debug ? NULL : &asyncio__ready_wait;
+#endif
+}
 static inline bool asyncio_get_debug(const asyncio_loop *loop) { return loop->core.debug; }
 
 /* ---- The virtual clock ---- */
@@ -1027,6 +1038,9 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
 {
     asyncio__clear(loop, sizeof *loop);
     asyncio__core_init(&loop->core);
+#if ASYNCIO_DEBUG
+    loop->core.plain = &asyncio__ready_wait;
+#endif
     loop->port = port != NULL ? port : (ASYNCIO_DEFAULT_PORT);
 #if ASYNCIO_HOSTED
     loop->core.default_handler = asyncio_default_exception_handler;
@@ -1118,7 +1132,7 @@ static inline int asyncio_loop_close(asyncio_loop *loop)
     while (loop->closing != NULL) {
         asyncio__node *node = loop->closing;
         asyncio__list_remove(&loop->closing, node);
-        node->wait->run(node);
+        (void)node->wait->run(node);
     }
 #endif
     if (loop->port->close != NULL)

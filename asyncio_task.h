@@ -250,17 +250,20 @@ static inline bool asyncio__ready_cancel(asyncio_task *task, asyncio_value msg)
     return false;
 }
 
+static inline int asyncio__ready_run(asyncio__node *node) { return asyncio__node_task(node)->future.err; }
+
 /* One object for the whole program: the loop compares with it. With FEW_STORES the outcome of the await is 0. */
 extern const asyncio__wait asyncio__ready_wait ASYNCIO__WEAK;
-const asyncio__wait asyncio__ready_wait = {NULL, NULL, NULL, NULL, ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
+const asyncio__wait asyncio__ready_wait = {ASYNCIO__FEW_STORES ? NULL : asyncio__ready_run, NULL, NULL, NULL,
+                                           ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 
 /* The outcome is future.err. */
-static inline void asyncio__ready_run(asyncio__node *node);
 static const asyncio__wait asyncio__ready_outcome = {asyncio__ready_run, NULL, NULL, NULL,
                                                      ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 
-/* Puts a task into the ready list; its next step gets `err` as the outcome of its await. */
-ASYNCIO__HOT_ONCE void asyncio__make_ready(asyncio_task *task, int err)
+/* Puts a task into the ready list; its next step gets `err` as the outcome of its await. The answer is always
+ * ASYNCIO__PENDING. */
+ASYNCIO__HOT_ONCE int asyncio__make_ready(asyncio_task *task, int err)
 {
     task->wait.node.wait = &asyncio__ready_wait;
     if (!ASYNCIO__FEW_STORES || err != 0)
@@ -268,26 +271,26 @@ ASYNCIO__HOT_ONCE void asyncio__make_ready(asyncio_task *task, int err)
     if (ASYNCIO__FEW_STORES && err != 0)
         task->wait.node.wait = &asyncio__ready_outcome;
     asyncio__ready_push_last(asyncio__core_of(task->future.loop), &task->wait.node);
+    return ASYNCIO__PENDING;
 }
 
 /* Puts a task that waits into the ready list, with the outcome of its await. */
 ASYNCIO__HOT void asyncio__wake(asyncio_task *task, int err, asyncio_value value)
 {
     asyncio__root_of(task)->awaiter->value = value;
-    asyncio__make_ready(task, err);
+    (void)asyncio__make_ready(task, err);
 }
 
 /* A cancelled Task gives its message to who reads it first, and who is woken reads it when its turn comes. Until then
  * the word for what the await gave holds the Task. */
-ASYNCIO__NOINLINE void asyncio__step_task(asyncio_task *task, int err);
-static inline void asyncio__message_run(asyncio__node *node)
+static inline int asyncio__message_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_coro *coro = asyncio__root_of(task)->awaiter;
     asyncio_future *future = (asyncio_future *)coro->value;
     coro->value = asyncio__future_detail(future);
     asyncio__future_unhold(future);
-    asyncio__step_task(task, ASYNCIO_ECANCELLED);
+    return ASYNCIO_ECANCELLED;
 }
 static inline void asyncio__message_detach(asyncio_task *task)
 {
@@ -341,6 +344,22 @@ ASYNCIO__HOT_ONCE void asyncio__detach(asyncio_task *task)
     }
     if (wait->detach != NULL)
         wait->detach(task);
+}
+
+/* The usual set_result, without a call: for one task that waits, in this translation unit. False: it is not that. */
+ASYNCIO__HOT bool asyncio__future_pass(asyncio_future *future, asyncio_value value)
+{
+    asyncio__node *node;
+    ASYNCIO__OPAQUE(future);
+    node = future->waiters;
+    if (node == NULL || node->next != NULL || node->wait != &asyncio__future_wait || future->holds == 0 ||
+        (future->flags & (ASYNCIO__TASK | ASYNCIO__FORSAKEN | ASYNCIO__TARGET)) != 0)
+        return false;
+    future->value = value;
+    future->flags |= ASYNCIO__DONE;
+    future->waiters = NULL;
+    asyncio__wake(asyncio__node_task(node), 0, value);
+    return true;
 }
 
 /* The unfinished Task that a task waits for, if that is what it waits for. */
@@ -440,8 +459,7 @@ ASYNCIO__HOT asyncio_status asyncio__yield(asyncio_task *task, int err)
         asyncio__forget_wait(task);
         return asyncio__status(ASYNCIO_ERUNTIME, 0);
     }
-    asyncio__make_ready(task, err);
-    return asyncio__status(ASYNCIO__PENDING, 0);
+    return asyncio__status(asyncio__make_ready(task, err), 0);
 }
 
 /* There is one, so that somebody linked what it takes: asyncio__cancel_later. */
@@ -562,7 +580,13 @@ ASYNCIO__NOINLINE void asyncio__step_on(asyncio_task *task, asyncio_coro *coro, 
     asyncio__task_done(task, err);
 }
 
-/* The same, with the usual case in place: it suspends, or the root ends. */
+/* A frame ended that is not the root. Not inline, or the usual case below would lack a register. */
+ASYNCIO__NOINLINE void asyncio__step_out(asyncio_task *task, asyncio_coro *coro, int err)
+{
+    asyncio__step_on(task, asyncio__frame_over(task, coro), err);
+}
+
+/* As step_on, with the usual case in place: it suspends, or the root ends. */
 ASYNCIO__HOT void asyncio__step_in(asyncio_task *task, asyncio_coro *coro, int err)
 {
     if (ASYNCIO__SMALL) {
@@ -574,7 +598,7 @@ ASYNCIO__HOT void asyncio__step_in(asyncio_task *task, asyncio_coro *coro, int e
         if (ASYNCIO__LIKELY(coro == asyncio__root_of(task)))
             asyncio__task_done(task, err);
         else
-            asyncio__step_on(task, asyncio__frame_over(task, coro), err);
+            asyncio__step_out(task, coro, err);
     } else if (ASYNCIO__UNLIKELY(task->future.flags & ASYNCIO__MUST_CANCEL)) {
         (void)asyncio__cancel_due(task, coro, ASYNCIO__PENDING);
     }
@@ -620,27 +644,25 @@ ASYNCIO__HOT void asyncio__step(asyncio__core *core, asyncio_task *task, int err
         asyncio__step_in(task, coro, err);
 }
 
-/* The same from the `run` of a wait: a primitive's turn came, it did its work, and the coroutine goes on. */
-ASYNCIO__NOINLINE void asyncio__step_task(asyncio_task *task, int err)
-{
-    asyncio__step(asyncio__core_of(task->future.loop), task, err);
-}
+/* What a node that is nothing but a task to be stepped has for its `wait`. In debug mode no node has: so one comparison
+ * asks both. */
+#if ASYNCIO_DEBUG
+#define ASYNCIO__PLAIN(core) ((core)->plain)
+#else
+#define ASYNCIO__PLAIN(core) (&asyncio__ready_wait)
+#endif
 
-static inline void asyncio__ready_run(asyncio__node *node)
+/* Runs the node that was popped from the ready list. Where size counts, all are asked for the outcome. */
+ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node, const asyncio__wait *plain)
 {
-    asyncio__step_task(asyncio__node_task(node), asyncio__node_task(node)->future.err);
-}
-
-/* Runs the node that was popped from the ready list. */
-ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node)
-{
-    if (ASYNCIO__LIKELY(node->wait == &asyncio__ready_wait)) {
-        asyncio_task *task = asyncio__node_task(node);
-        asyncio__step(core, task, ASYNCIO__FEW_STORES ? 0 : task->future.err);
-    } else {
+    int err = 0;
+    if (!ASYNCIO__FEW_STORES || ASYNCIO__UNLIKELY(node->wait != plain)) {
         core->current = NULL;
-        node->wait->run(node);
+        err = node->wait->run(node);
+        if (err == ASYNCIO__PENDING)
+            return;
     }
+    asyncio__step(core, asyncio__node_task(node), err);
 }
 
 static inline void asyncio__cancel_counted(asyncio_task *task)
@@ -835,7 +857,7 @@ ASYNCIO__COLD int asyncio__step_now(asyncio_task *task)
     asyncio__context_cover(&below);
     core->context = NULL;
 #endif
-    asyncio__step_task(task, 0);
+    asyncio__step(core, task, 0);
     core->current = previous;
 #if ASYNCIO_MESSAGES
     core->message = message;

@@ -252,11 +252,11 @@ static inline void asyncio__each_detach(asyncio_task *task)
 }
 
 /* Cancelled while it waited: when its turn comes, the one that it had asked for may be asked for again. */
-static inline void asyncio__each_cancelled_run(asyncio__node *node)
+static inline int asyncio__each_cancelled_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     ((asyncio_as_completed *)task->wait.slot.object)->left++;
-    asyncio__step_task(task, ASYNCIO_ECANCELLED);
+    return ASYNCIO_ECANCELLED;
 }
 static inline bool asyncio__each_cancelled_cancel(asyncio_task *task, asyncio_value msg)
 {
@@ -305,7 +305,7 @@ static inline bool asyncio__each_empty(const asyncio_as_completed *each)
 }
 
 /* Woken: takes what is there, or waits again, at the end, if another task was faster. */
-static inline void asyncio__each_run(asyncio__node *node);
+static inline int asyncio__each_run(asyncio__node *node);
 static const asyncio__wait asyncio__each_woken = {asyncio__each_run, NULL, asyncio__each_ready_detach, NULL,
                                                   ASYNCIO__IN_READY, 0 ASYNCIO__WHAT("ready")};
 static inline void asyncio__each_wake_one(asyncio__node *node, asyncio_future *future)
@@ -322,7 +322,7 @@ static inline void asyncio__each_wake(asyncio_as_completed *each)
     asyncio__list_remove(&each->waiters, node);
     node->wait->wake(node, NULL);
 }
-static inline void asyncio__each_run(asyncio__node *node)
+static inline int asyncio__each_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_as_completed *each = asyncio__each_of(task);
@@ -334,12 +334,12 @@ static inline void asyncio__each_run(asyncio__node *node)
     } else if (asyncio__each_empty(each)) {
         node->wait = &asyncio__each_wait;
         asyncio__each_enqueue(each, task);
-        return;
+        return ASYNCIO__PENDING;
     } else {
         status = asyncio__each_take(each);
     }
     asyncio__root_of(task)->awaiter->value = status.value;
-    asyncio__step_task(task, status.code);
+    return status.code;
 }
 
 static inline void asyncio__each_done(asyncio_future *future, void *arg)

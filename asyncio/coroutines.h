@@ -95,6 +95,7 @@ ASYNCIO__HOT_ONCE asyncio_status asyncio__future_status(asyncio_task *task, asyn
 {
     if (ASYNCIO__MAY_BE_NULL(future))
         return asyncio__status(ASYNCIO_ENOMEM, 0);
+    ASYNCIO__OPAQUE(future);
     if (future->flags & ASYNCIO__DONE) {
         future->flags &= (uint16_t)~ASYNCIO__UNREAD;
         return asyncio__status(future->err, asyncio__future_detail(future));
@@ -600,12 +601,6 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
 /* So that a compiler warns of a coroutine that is made, and neither awaited nor given away. */
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_root *asyncio__to_be_awaited_or_started(asyncio_root *root) { return root; }
 ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_coro *asyncio__to_be_awaited(asyncio_coro *coro) { return coro; }
-/* Of an element of an array, gcc would otherwise compute the address anew for each store, and not know what it stored. */
-#if defined(__GNUC__) && !defined(__TINYC__)
-#define ASYNCIO__OPAQUE(p) __asm__("" : "+r"(p))
-#else
-#define ASYNCIO__OPAQUE(p) ((void)0)
-#endif
 #define ASYNCIO__PREPARE(name, at, mark, ...)                                                                          \
     asyncio__coro_prepare((asyncio_coro *)(void *)at, sizeof *at, asyncio__resume_##name, mark);                       \
     ASYNCIO__SET((*at), __VA_ARGS__)

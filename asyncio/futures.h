@@ -73,6 +73,15 @@ static inline asyncio_task *asyncio__task_of(asyncio_coro *root)
 ASYNCIO__HOT void asyncio__clear(void *memory, size_t size)
 {
 #if ASYNCIO_HOSTED && defined(__GNUC__) && !defined(__TINYC__)
+#if defined(__x86_64__) && !defined(__clang__) && !ASYNCIO__SMALL
+    if (__builtin_constant_p(size) && size > 64 && size <= 1024) { /* gcc takes `rep stos`, which is slow to start */
+        for (; size > 64; size -= 64) {
+            __builtin_memset(memory, 0, 64);
+            memory = (char *)memory + 64;
+            ASYNCIO__OPAQUE(memory);
+        }
+    }
+#endif
     __builtin_memset(memory, 0, size);
 #else
     unsigned char *byte = (unsigned char *)memory;
@@ -565,7 +574,7 @@ ASYNCIO__HOT void asyncio__callback_end(asyncio__callback_context *run, asyncio_
 #endif
 }
 
-static inline void asyncio__handle_run(asyncio__node *node)
+static inline int asyncio__handle_run(asyncio__node *node)
 {
     asyncio_handle *handle = (asyncio_handle *)(void *)node;
     asyncio__callback_context run;
@@ -591,6 +600,7 @@ static inline void asyncio__handle_run(asyncio__node *node)
         plain(arg);
         asyncio__callback_end(&run, loop);
     }
+    return ASYNCIO__PENDING;
 }
 
 static inline void asyncio__handle_queue(asyncio_loop *loop, asyncio_handle *handle)
@@ -672,9 +682,14 @@ static inline void asyncio__awaited_by(asyncio_awaited_by *link, asyncio_future 
  */
 static inline void asyncio_future_init(asyncio_future *future, asyncio_loop *loop)
 {
-    asyncio__clear(future, sizeof *future);
+    ASYNCIO__OPAQUE(future);
     future->loop = loop != NULL ? loop : asyncio__running_loop;
+    future->waiters = NULL;
+    future->value = 0;
+    future->cancelling = 0; /* from here on: one store */
+    future->flags = 0;
     future->holds = 1;
+    future->err = 0;
 }
 
 /* asyncio_future_done, asyncio_future_cancelled, asyncio_future_get_loop - as Python's. Never suspend, never fail. One
@@ -735,12 +750,17 @@ static inline void asyncio__future_settle(asyncio_future *future, unsigned flags
  *   Memory     allocates nothing. Cost: O(waiters).
  *   Source     futures.py:Future.set_result, set_exception. Differs: an int for an exception object, so no message.
  */
-static inline int asyncio_future_set_result(asyncio_future *future, asyncio_value value)
+ASYNCIO__HOT bool asyncio__future_pass(asyncio_future *future, asyncio_value value); /* asyncio_task.h */
+ASYNCIO__NOINLINE int asyncio__future_set(asyncio_future *future, asyncio_value value)
 {
     if (future->flags & (ASYNCIO__DONE | ASYNCIO__TASK))
         return future->flags & ASYNCIO__TASK ? ASYNCIO_ERUNTIME : ASYNCIO_EINVALIDSTATE;
     asyncio__future_settle(future, 0, 0, value);
     return 0;
+}
+static inline int asyncio_future_set_result(asyncio_future *future, asyncio_value value)
+{
+    return !ASYNCIO__SMALL && asyncio__future_pass(future, value) ? 0 : asyncio__future_set(future, value);
 }
 
 static inline int asyncio_future_set_exception(asyncio_future *future, int err)

@@ -220,7 +220,7 @@ static inline asyncio_isr_queue *asyncio__isr_queue_awaited(asyncio_task *task)
 static inline asyncio_status asyncio__isr_queue_get(asyncio_task *task, asyncio_isr_queue *queue, void *item);
 
 /* Its turn: until then the item is the queue's, so that a cancellation loses none. */
-static inline void asyncio__isr_queue_run(asyncio__node *node)
+static inline int asyncio__isr_queue_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_isr_queue *queue = asyncio__isr_queue_awaited(task);
@@ -230,11 +230,11 @@ static inline void asyncio__isr_queue_run(asyncio__node *node)
     } else {
         node->wait = NULL;
         if (asyncio__isr_queue_get(task, queue, (void *)*word).code == ASYNCIO__PENDING)
-            return;
+            return ASYNCIO__PENDING;
         asyncio__isr_queue_pass(queue);
         *word = 0;
     }
-    asyncio__step_task(task, 0);
+    return 0;
 }
 static inline void asyncio__isr_queue_turn_detach(asyncio_task *task)
 {

@@ -104,7 +104,7 @@ ASYNCIO__HOT bool asyncio__lock_free(const asyncio_lock *lock)
 /* Of a free lock. */
 static inline void asyncio__lock_wake_first(asyncio_lock *lock)
 {
-    if (lock->ahead == 0 && asyncio__wake_next(&lock->waiters))
+    if (lock->waiters != NULL && lock->ahead == 0 && asyncio__wake_next(&lock->waiters))
         lock->state = ASYNCIO__LOCK_PROMISED;
 }
 
@@ -140,13 +140,13 @@ static inline bool asyncio__lock_take(asyncio_lock *lock, asyncio_task *task)
 }
 
 static inline asyncio_lock *asyncio__lock_awaited(asyncio_task *task) { return (asyncio_lock *)task->wait.slot.object; }
-static inline void asyncio__lock_run(asyncio__node *node)
+static inline int asyncio__lock_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     bool taken = asyncio__lock_take(asyncio__lock_awaited(task), task);
     if (taken)
         *asyncio__word_of(task) = 1;
-    asyncio__step_task(task, taken ? 0 : ASYNCIO_ECANCELLED);
+    return taken ? 0 : ASYNCIO_ECANCELLED;
 }
 static inline void asyncio__lock_turn_detach(asyncio_task *task)
 {
@@ -322,7 +322,7 @@ static inline asyncio_condition *asyncio__condition_awaited(asyncio_task *task)
 }
 
 /* The wait is over, with the lock unless it belongs to another loop. An error may have cost somebody a notification. */
-static inline void asyncio__condition_over(asyncio_condition *condition, asyncio_task *task, int err)
+static inline int asyncio__condition_over(asyncio_condition *condition, asyncio_task *task, int err)
 {
     asyncio_value *word = asyncio__word_of(task);
     if (err == 0 && asyncio__wait_is(task, ASYNCIO__WAIT_CANCELLED))
@@ -333,12 +333,12 @@ static inline void asyncio__condition_over(asyncio_condition *condition, asyncio
         (void)asyncio__wake_next(&condition->waiters);
     else
         *word = 1;
-    asyncio__step_task(task, err);
+    return err;
 }
 
 /* One that was woken or cancelled takes the lock again, or joins those who wait for it. */
-static void asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task);
-static inline void asyncio__relock_run(asyncio__node *node)
+static int asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task);
+static inline int asyncio__relock_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_condition *condition = asyncio__condition_awaited(task);
@@ -346,13 +346,11 @@ static inline void asyncio__relock_run(asyncio__node *node)
         /* This cancellation comes at every turn: two such would hand the lock to each other for ever. */
         asyncio__turn_absorb(task);
         asyncio__condition_lock(condition)->state = ASYNCIO__LOCK_HELD;
-        asyncio__condition_over(condition, task, 0);
-    } else if (asyncio__lock_take(asyncio__condition_lock(condition), task)) {
-        asyncio__condition_over(condition, task, 0);
-    } else {
+    } else if (!asyncio__lock_take(asyncio__condition_lock(condition), task)) {
         asyncio__turn_absorb(task);
-        asyncio__condition_relock(condition, task);
+        return asyncio__condition_relock(condition, task);
     }
+    return asyncio__condition_over(condition, task, 0);
 }
 static inline void asyncio__relock_turn_detach(asyncio_task *task)
 {
@@ -373,28 +371,26 @@ static const asyncio__wait asyncio__relock_wait[2] = {
     {asyncio__relock_run, NULL, asyncio__relock_turn_detach, asyncio__turn_cancel,
      ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to get a Condition's Lock")}};
 
-ASYNCIO__NOINLINE void asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task)
+ASYNCIO__NOINLINE int asyncio__condition_relock(asyncio_condition *condition, asyncio_task *task)
 {
     asyncio_lock *lock = asyncio__condition_lock(condition);
     int state = task->future.err & ~(ASYNCIO__WAIT_LEFT | ASYNCIO__WAIT_AHEAD);
     asyncio_status status;
     if (asyncio__lock_free(lock)) {
         lock->state = ASYNCIO__LOCK_HELD;
-        asyncio__condition_over(condition, task, 0);
-        return;
+        return asyncio__condition_over(condition, task, 0);
     }
     task->wait.node.wait = NULL;
     status = asyncio__wait_in(task, asyncio__relock_wait, condition, &lock->waiters, &lock->loop);
     asyncio__wait_set(task, state);
-    if (status.code != ASYNCIO__PENDING)
-        asyncio__condition_over(condition, task, status.code);
+    return status.code != ASYNCIO__PENDING ? asyncio__condition_over(condition, task, status.code) : status.code;
 }
 
-static inline void asyncio__condition_run(asyncio__node *node)
+static inline int asyncio__condition_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio__turn_absorb(task);
-    asyncio__condition_relock(asyncio__condition_awaited(task), task);
+    return asyncio__condition_relock(asyncio__condition_awaited(task), task);
 }
 static inline void asyncio__condition_turn_detach(asyncio_task *task)
 {
@@ -563,13 +559,13 @@ static inline bool asyncio__semaphore_take(asyncio_semaphore *semaphore, asyncio
         continue;
     return taken;
 }
-static inline void asyncio__semaphore_run(asyncio__node *node)
+static inline int asyncio__semaphore_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     bool taken = asyncio__semaphore_take(asyncio__semaphore_awaited(task), task, !asyncio__must_cancel(task));
     if (taken)
         *asyncio__word_of(task) = 1;
-    asyncio__step_task(task, taken ? 0 : ASYNCIO_ECANCELLED);
+    return taken ? 0 : ASYNCIO_ECANCELLED;
 }
 static inline void asyncio__semaphore_turn_detach(asyncio_task *task)
 {
@@ -647,7 +643,7 @@ static inline asyncio_barrier *asyncio__barrier_awaited(asyncio_task *task)
 {
     return (asyncio_barrier *)task->wait.slot.object;
 }
-static inline void asyncio__barrier_run(asyncio__node *node)
+static inline int asyncio__barrier_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_barrier *barrier = asyncio__barrier_awaited(task);
@@ -661,8 +657,7 @@ static inline void asyncio__barrier_run(asyncio__node *node)
     node->wait = NULL;
     status = asyncio__barrier_advance(barrier, task, asyncio__wait_is(task, ASYNCIO__WAIT_FILLS), err, *word);
     *word = status.value;
-    if (status.code != ASYNCIO__PENDING)
-        asyncio__step_task(task, status.code);
+    return status.code;
 }
 
 /* Who is in it counts, also if it is gone. */

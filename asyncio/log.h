@@ -221,7 +221,7 @@ ASYNCIO__COLD void asyncio__run_slow(asyncio_loop *loop, asyncio__node *node)
         asyncio_future_hold(&task->future);
         asyncio_describe(asyncio__root_of(task)->awaiter, &info);
     }
-    asyncio__run_node(&loop->core, node);
+    asyncio__run_node(&loop->core, node, &asyncio__ready_wait);
     took = asyncio__time_diff(asyncio__now(loop), before);
     if (took >= loop->slow_callback_duration) {
         asyncio__clear(&context, sizeof context);

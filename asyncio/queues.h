@@ -116,7 +116,17 @@ static inline void *asyncio__queue_item(const asyncio_queue *queue, size_t index
 }
 static inline void asyncio__queue_store(const asyncio_queue *queue, size_t index, const void *item)
 {
-    asyncio__copy(asyncio__queue_item(queue, index), item, queue->size);
+    if (!ASYNCIO__SMALL && ASYNCIO__LIKELY(queue->size == 8)) /* the usual size, without a multiplication */
+        asyncio__copy(queue->items + index * 8, item, 8);
+    else
+        asyncio__copy(asyncio__queue_item(queue, index), item, queue->size);
+}
+static inline void asyncio__queue_load(const asyncio_queue *queue, size_t index, void *item)
+{
+    if (!ASYNCIO__SMALL && ASYNCIO__LIKELY(queue->size == 8))
+        asyncio__copy(item, queue->items + index * 8, 8);
+    else
+        asyncio__copy(item, asyncio__queue_item(queue, index), queue->size);
 }
 
 /* heapq: a binary heap in an array, nobody less than its parent. `item` lies outside of the heap's `hole` already. */
@@ -158,11 +168,11 @@ ASYNCIO__HOT size_t asyncio__queue_place(const asyncio_queue *queue, size_t inde
 /* There is room for one more. */
 static inline void asyncio__queue_push(asyncio_queue *queue, const void *item)
 {
-    if (queue->kind == ASYNCIO__QUEUE_PRIORITY)
-        asyncio__heap_up(queue, queue->count, item);
+    size_t count = queue->count++;
+    if (ASYNCIO__UNLIKELY(queue->kind == ASYNCIO__QUEUE_PRIORITY))
+        asyncio__heap_up(queue, count, item);
     else
-        asyncio__queue_store(queue, asyncio__queue_place(queue, queue->count), item);
-    queue->count++;
+        asyncio__queue_store(queue, asyncio__queue_place(queue, count), item);
 }
 
 /* There is one; to NULL: it is dropped. */
@@ -170,7 +180,7 @@ static inline void asyncio__queue_pop(asyncio_queue *queue, void *item)
 {
     size_t from = queue->kind == ASYNCIO__QUEUE_LIFO ? queue->count - 1 : queue->first;
     if (item != NULL)
-        asyncio__copy(item, asyncio__queue_item(queue, from), queue->size);
+        asyncio__queue_load(queue, from, item);
     queue->count--;
     if (queue->kind == ASYNCIO__QUEUE_FIFO)
         queue->first = asyncio__queue_place(queue, 1);
@@ -381,38 +391,35 @@ static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asynci
 static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asyncio_task *task, const void *item);
 
 /* The turn of one that was woken: it may find that others were faster, and queue up again. */
-static inline void asyncio__queue_turn_over(asyncio_task *task, asyncio_status status)
+static inline int asyncio__queue_turn_over(asyncio_task *task, asyncio_status status)
 {
-    if (status.code == ASYNCIO__PENDING)
-        return;
-    *asyncio__word_of(task) = 0;
-    asyncio__step_task(task, status.code);
+    if (status.code != ASYNCIO__PENDING)
+        *asyncio__word_of(task) = 0;
+    return status.code;
 }
-static inline void asyncio__getter_run(asyncio__node *node)
+static inline int asyncio__getter_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_queue *queue = asyncio__queue_awaited(task);
     if (asyncio__must_cancel(task)) {
         if (queue->count != 0)
             (void)asyncio__wake_next(&queue->getters);
-        asyncio__step_task(task, 0);
-        return;
+        return 0;
     }
     node->wait = NULL;
-    asyncio__queue_turn_over(task, asyncio__queue_try_get(queue, task, (void *)*asyncio__word_of(task)));
+    return asyncio__queue_turn_over(task, asyncio__queue_try_get(queue, task, (void *)*asyncio__word_of(task)));
 }
-static inline void asyncio__putter_run(asyncio__node *node)
+static inline int asyncio__putter_run(asyncio__node *node)
 {
     asyncio_task *task = asyncio__node_task(node);
     asyncio_queue *queue = asyncio__queue_awaited(task);
     if (asyncio__must_cancel(task)) {
         if (!asyncio_queue_full(queue))
             (void)asyncio__wake_next(&queue->putters);
-        asyncio__step_task(task, 0);
-        return;
+        return 0;
     }
     node->wait = NULL;
-    asyncio__queue_turn_over(task, asyncio__queue_try_put(queue, task, (const void *)*asyncio__word_of(task)));
+    return asyncio__queue_turn_over(task, asyncio__queue_try_put(queue, task, (const void *)*asyncio__word_of(task)));
 }
 static inline void asyncio__getter_turn_detach(asyncio_task *task)
 {
@@ -453,7 +460,7 @@ static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asynci
     asyncio_status status;
     if (ASYNCIO__UNLIKELY(queue->closing))
         return asyncio__status(ASYNCIO_EQUEUESHUTDOWN, 0);
-    if (ASYNCIO__LIKELY(!asyncio_queue_full(queue)))
+    if (ASYNCIO__LIKELY(queue->count < queue->capacity) || !asyncio_queue_full(queue)) /* capacity <= maxsize */
         return asyncio__status(asyncio__queue_add(queue, item), 0);
     status = asyncio__wait_in(task, asyncio__putter_wait, queue, &queue->putters, &queue->loop);
     if (status.code == ASYNCIO__PENDING)

@@ -403,7 +403,7 @@ static inline int asyncio__group_start(asyncio_taskgroup *group, asyncio_root *r
     return 0;
 }
 
-ASYNCIO__COLD int asyncio__group_create_task(asyncio_taskgroup *group, asyncio_root *root,
+ASYNCIO__NOINLINE int asyncio__group_create_task(asyncio_taskgroup *group, asyncio_root *root,
                                              asyncio_task_options *options)
 {
     asyncio_taskgroup_child *child;

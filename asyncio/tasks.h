@@ -270,7 +270,8 @@ static inline void asyncio__gather_leave(asyncio_gather *all)
         bool keeps;
         if (future == NULL)
             continue;
-        asyncio_handle_cancel(&child->link.handle);
+        if (child->link.handle.flags & (ASYNCIO__HANDLE_LISTED | ASYNCIO__HANDLE_QUEUED))
+            asyncio_handle_cancel(&child->link.handle);
         if (asyncio__core_of(loop)->closed) { /* no callback will read it any more */
             asyncio__child_drop(child, loop);
             continue;

@@ -118,12 +118,13 @@ static inline void asyncio__concurrent_start(void *arg)
 }
 
 /* The loop has destroyed its tasks by now, ours among them. */
-static inline void asyncio__concurrent_closed(asyncio__node *node)
+static inline int asyncio__concurrent_closed(asyncio__node *node)
 {
     asyncio_concurrent_future *future =
         (asyncio_concurrent_future *)(void *)((char *)node - offsetof(asyncio_concurrent_future, closing));
     asyncio_coro_close(future->root);
     asyncio__concurrent_settle(future, ASYNCIO_ECLOSED, 0);
+    return ASYNCIO__PENDING;
 }
 static const asyncio__wait asyncio__concurrent_kind = {asyncio__concurrent_closed, NULL, NULL, NULL,
                                                        ASYNCIO__NO_TASK, 0 ASYNCIO__WHAT("another thread")};

@@ -47,6 +47,7 @@ extern "C" {
 
 enum {
     ASYNCIO__TIMEOUT_CREATED = 1, /* 0: storage that was not set up */
+    ASYNCIO__TIMEOUT_AHEAD,       /* the same, and its deadline is still to come */
     ASYNCIO__TIMEOUT_ENTERED,
     ASYNCIO__TIMEOUT_EXPIRING,
     ASYNCIO__TIMEOUT_EXPIRED,
@@ -72,25 +73,31 @@ static inline void asyncio__timeout_expire(void *arg)
     timeout->state = ASYNCIO__TIMEOUT_EXPIRING;
 }
 
-static inline void asyncio__timeout_arm(asyncio_timeout *timeout)
+static inline void asyncio__timeout_arm(asyncio_timeout *timeout, bool ahead)
 {
     asyncio_loop *loop = timeout->task->future.loop;
+    asyncio_handle *handle = &timeout->handle;
     if (!timeout->limited)
         return;
-    if (asyncio__time_before(asyncio__now(loop), timeout->when))
-        (void)asyncio_call_at(loop, &timeout->handle, timeout->when, asyncio__timeout_expire, timeout);
+    (void)asyncio__handle_init(loop, handle);
+    handle->callback.plain = asyncio__timeout_expire;
+    handle->arg = timeout;
+    asyncio__handle_capture(loop, handle);
+    if (ahead || asyncio__time_before(asyncio__now(loop), timeout->when))
+        asyncio__call_at(loop, handle, timeout->when);
     else
-        (void)asyncio_call_soon(loop, &timeout->handle, asyncio__timeout_expire, timeout);
+        asyncio__call_soon(loop, handle);
 }
 
 static inline int asyncio__timeout_start(asyncio_timeout *timeout, asyncio_task *task)
 {
-    if (timeout->state != ASYNCIO__TIMEOUT_CREATED)
+    bool ahead = !ASYNCIO__SMALL && timeout->state == ASYNCIO__TIMEOUT_AHEAD;
+    if (!ahead && timeout->state != ASYNCIO__TIMEOUT_CREATED)
         return ASYNCIO_ERUNTIME;
     timeout->state = ASYNCIO__TIMEOUT_ENTERED;
     timeout->task = task;
     timeout->cancelling = asyncio_task_cancelling(task);
-    asyncio__timeout_arm(timeout);
+    asyncio__timeout_arm(timeout, ahead);
     return 0;
 }
 
@@ -165,21 +172,28 @@ static inline void asyncio__timeout_init_after(asyncio_timeout *timeout, asyncio
     timeout->limited = delay != INT64_MAX;
 #endif
 }
+/* The same for a block that is entered at once: to look at the clock a second time would tell nothing new. */
+static inline void asyncio__timeout_now(asyncio_timeout *timeout, asyncio_time delay)
+{
+    asyncio__timeout_init_after(timeout, delay);
+    if (!ASYNCIO__SMALL && delay > 0)
+        timeout->state = ASYNCIO__TIMEOUT_AHEAD;
+}
 static inline void asyncio__move_on_init_at(asyncio_timeout *timeout, asyncio_time when)
 {
     asyncio_timeout_init_at(timeout, when);
     timeout->moves_on = true;
 }
-static inline void asyncio__move_on_init_after(asyncio_timeout *timeout, asyncio_time delay)
+static inline void asyncio__move_on_now(asyncio_timeout *timeout, asyncio_time delay)
 {
-    asyncio__timeout_init_after(timeout, delay);
+    asyncio__timeout_now(timeout, delay);
     timeout->moves_on = true;
 }
 #define asyncio_timeout_init(timeout, seconds) asyncio__timeout_init_after(timeout, ASYNCIO_SECONDS(seconds))
-#define asyncio_timeout(seconds) asyncio__timeout_init_after(ASYNCIO__BLOCK, ASYNCIO_SECONDS(seconds))
+#define asyncio_timeout(seconds) asyncio__timeout_now(ASYNCIO__BLOCK, ASYNCIO_SECONDS(seconds))
 #define asyncio_timeout_at(when) asyncio_timeout_init_at(ASYNCIO__BLOCK, when)
 #define asyncio_timeout_none() asyncio_timeout_init_none(ASYNCIO__BLOCK)
-#define asyncio_move_on_after(seconds) asyncio__move_on_init_after(ASYNCIO__BLOCK, ASYNCIO_SECONDS(seconds))
+#define asyncio_move_on_after(seconds) asyncio__move_on_now(ASYNCIO__BLOCK, ASYNCIO_SECONDS(seconds))
 #define asyncio_move_on_at(when) asyncio__move_on_init_at(ASYNCIO__BLOCK, when)
 
 /*
@@ -198,7 +212,7 @@ static inline int asyncio__timeout_change(asyncio_timeout *timeout, bool limited
     asyncio_handle_cancel(&timeout->handle);
     timeout->limited = limited;
     timeout->when = when;
-    asyncio__timeout_arm(timeout);
+    asyncio__timeout_arm(timeout, false);
     return 0;
 }
 static inline int asyncio_timeout_reschedule(asyncio_timeout *timeout, asyncio_time when)
@@ -363,7 +377,7 @@ static inline bool asyncio__wait_for_begin(asyncio_waiting_for *wait, asyncio_ta
     wait->coro.flags = ASYNCIO__FRAME_BEGUN;
     wait->late = delay <= 0;
     if (!wait->late) {
-        asyncio__timeout_init_after(&wait->limit, delay);
+        asyncio__timeout_now(&wait->limit, delay);
         (void)asyncio__timeout_start(&wait->limit, task);
     }
     return wait->late && is_status;

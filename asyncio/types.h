@@ -146,6 +146,12 @@
 #define ASYNCIO__NOINLINE static inline
 #define ASYNCIO__NODISCARD
 #endif
+/* Of an element of an array, gcc would otherwise compute the address anew for each store, and not know what it stored. */
+#if defined(__GNUC__) && !defined(__TINYC__) && !ASYNCIO__SMALL
+#define ASYNCIO__OPAQUE(p) __asm__("" : "+r"(p))
+#else
+#define ASYNCIO__OPAQUE(p) ((void)0)
+#endif
 /* One object for the whole program, however many translation units include this: a weak definition, no static one. */
 #define ASYNCIO__WEAK __attribute__((weak))
 #if ASYNCIO_THREADS
@@ -237,11 +243,12 @@ struct asyncio_coro {
 #define ASYNCIO__FRAME_RETURNING 4u /* a return or an error is on its way out */
 #define ASYNCIO__FRAME_FUTURE 8u    /* the head of an asyncio__waiter that has begun already */
 
-/* How a node of the ready list or of a list of waiters behaves. Never compared with another: each translation unit has
- * copies of its own. */
+/* How a node of the ready list or of a list of waiters behaves. What is decided never hangs on its address: each
+ * translation unit has copies of its own. `run` gives the outcome with which its task is to be stepped, or
+ * ASYNCIO__PENDING: it goes on waiting, or is no task. */
 typedef struct asyncio__node asyncio__node;
 typedef struct asyncio__wait {
-    void (*run)(asyncio__node *node);                          /* its turn has come; NULL: a task to be stepped */
+    int (*run)(asyncio__node *node);                           /* its turn has come; NULL: a task to be stepped */
     void (*wake)(asyncio__node *node, asyncio_future *future); /* its Future is done; with NULL: its time has come */
     void (*detach)(asyncio_task *task);                        /* what else there is to leave than its list, or NULL */
     bool (*cancel)(asyncio_task *task, asyncio_value msg);     /* NULL: as asyncio__cancel_wait says */
@@ -487,6 +494,9 @@ typedef struct asyncio__core {
     asyncio__node **tail; /* where the next node's address goes: the last one's `next`, or head */
     asyncio__node *last;  /* the last node of the iteration that is running */
     asyncio_task *current;
+#if ASYNCIO_DEBUG
+    const asyncio__wait *plain; /* see ASYNCIO__PLAIN */
+#endif
 #if ASYNCIO_ALL_TASKS
     asyncio__task_list tasks; /* unfinished; during run()'s shutdown also done ones that it waits for, in their order */
     asyncio__task_list kept;  /* done, but held: heap tasks */
