@@ -902,14 +902,18 @@ static inline int asyncio_run_until_future(asyncio_loop *loop, asyncio_future *f
     loop->target = future;
     err = asyncio_run_forever(loop);
     loop->target = NULL;
-    if (!asyncio_future_done(future))
+    if (asyncio_future_done(future)) {
+        if (err == 0)
+            err = asyncio_future_result(future, value);
+    } else {
         future->flags &= (uint16_t)~ASYNCIO__TARGET;
+        if (err == 0)
+            err = ASYNCIO_ESTOPPED;
+    }
     if (ASYNCIO_CHECKS && loop->deadlocked) {
         loop->deadlocked = false;
         asyncio__report_deadlock(loop);
         err = ASYNCIO_EDEADLOCK;
-    } else if (err == 0) {
-        err = asyncio_future_done(future) ? asyncio_future_result(future, value) : ASYNCIO_ESTOPPED;
     }
     asyncio_future_release(future);
     return err;
@@ -1049,13 +1053,16 @@ static inline int asyncio_loop_init(asyncio_loop *loop, const asyncio_port *port
     loop->core.alloc = asyncio__alloc;
     loop->core.free = asyncio__free;
 #endif
-    loop->slow_callback_duration = ASYNCIO_TICKS_PER_SECOND / 10;
+    if (ASYNCIO_DEBUG)
+        loop->slow_callback_duration = ASYNCIO_TICKS_PER_SECOND / 10;
     if (loop->port->open != NULL) {
         int err = loop->port->open(loop);
         if (err != 0)
             return err;
     }
+#if ASYNCIO_TIMER_WHEEL
     asyncio__timers_init(&loop->timers, asyncio__now(loop));
+#endif
     return 0;
 }
 

@@ -165,9 +165,10 @@ ASYNCIO__COLD void asyncio__raise(asyncio_coro *self, asyncio_task *task, int er
                                   const char *file)
 {
     asyncio_value detail = self->value;
+    (void)function, (void)file;
     if (ASYNCIO_CHECKS && (err <= 0 || err > ASYNCIO_EUSERMAX))
         err = ASYNCIO_EVALUE;
-    if (err != ASYNCIO_ECANCELLED)
+    if (ASYNCIO_TRACEBACK && err != ASYNCIO_ECANCELLED)
         detail = asyncio__trace_add(task->future.loop, detail, function, file, asyncio__line_of(self));
     *asyncio__result_of(self, task) = detail;
     self->err = (int16_t)err;
@@ -322,8 +323,12 @@ static inline void asyncio__task_woken(asyncio__node *node, asyncio_future *futu
 
 static const asyncio__wait asyncio__future_wait = {NULL, asyncio__task_woken, NULL, NULL,
                                                    ASYNCIO__IN_FUTURE, 0 ASYNCIO__WHAT("waiting for a Future")};
+#if ASYNCIO_REPORTS
 static const asyncio__wait asyncio__task_wait = {NULL, asyncio__task_woken, NULL, NULL,
                                                  ASYNCIO__IN_FUTURE, 0 ASYNCIO__WHAT("waiting for a Task")};
+#else
+#define asyncio__task_wait asyncio__future_wait
+#endif
 
 /* Takes a task out of whatever it waits in. Its `wait` stays. */
 ASYNCIO__HOT_ONCE void asyncio__detach(asyncio_task *task)
@@ -485,7 +490,6 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
         }
         if (future->flags & ASYNCIO__WATCHED)
             asyncio__core_of(future->loop)->watched(task);
-        asyncio__future_ends(future);
         if ((future->flags & ASYNCIO__LEFTOVERS) && asyncio__core_of(future->loop)->give_up != NULL)
             asyncio__core_of(future->loop)->give_up(future->loop, task);
     }
@@ -501,12 +505,7 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
             asyncio__task_drop_context(task);
     }
 #endif
-    if (future->waiters == NULL) {
-        future->err = (int16_t)err;
-        future->flags = (uint16_t)(future->flags | ASYNCIO__DONE | flags);
-    } else {
-        asyncio__future_settle(future, flags, err, future->value);
-    }
+    asyncio__future_settle(future, flags, err, future->value);
 #if ASYNCIO_ALL_TASKS /* after that: LISTED is TARGET */
     if (!(future->flags & ASYNCIO__WATCHED))
         asyncio__tasks_leave(task);

@@ -308,7 +308,7 @@ struct asyncio_future {
 #define ASYNCIO__MUST_CANCEL 32u /* cancel() came while it was not waiting; done: somebody was given its message */
 /* That cancel()'s message lies in the wait's slot; done: it came at the very end. */
 #define ASYNCIO__MESSAGE (ASYNCIO_MESSAGES * 64u)
-#define ASYNCIO__QUIET 128u      /* no report when destroyed unfinished: who ran it knows */
+#define ASYNCIO__QUIET (ASYNCIO_ALL_TASKS * 128u) /* no report when destroyed unfinished: who ran it knows */
 #define ASYNCIO__NAMED 256u      /* its name is a text, not a number */
 #define ASYNCIO__LISTED (ASYNCIO_ALL_TASKS * 512u) /* done, but held: in the loop's list of what its close frees */
 #define ASYNCIO__TARGET 512u /* not done: run_until_complete waits for it */
