@@ -142,7 +142,7 @@ static inline const asyncio_frame_info *asyncio_traceback(asyncio_loop *loop, as
 }
 
 /* Where a frame's result or its error's detail goes: to the frame that awaits it, or into the Task's Future. */
-ASYNCIO__HOT asyncio_value *asyncio__result_of(asyncio_coro *self, asyncio_task *task)
+ASYNCIO__HOT_ONCE asyncio_value *asyncio__result_of(asyncio_coro *self, asyncio_task *task)
 {
     return self == asyncio__root_of(task) ? &task->future.value : &self->awaiter->value;
 }
