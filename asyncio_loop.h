@@ -264,7 +264,7 @@ static inline void asyncio__free_all(void) {}
 #define ASYNC_NEW(...) ASYNCIO__NEW(ASYNCIO__FIRST(__VA_ARGS__), __VA_ARGS__)
 #define ASYNCIO__NEW(name, ...) ASYNCIO__NEW_(name, __VA_ARGS__)
 #define ASYNCIO__NEW_(name, ...)                                                                                       \
-    asyncio__to_be_awaited_or_started(ASYNCIO__EXTENSION({                                                                             \
+    asyncio__to_be_awaited_or_started(ASYNCIO__EXTENSION({                                                             \
         struct name##_task *asyncio__new_##name = (struct name##_task *)asyncio__alloc(sizeof(struct name##_task));    \
         if (asyncio__new_##name != NULL) {                                                                             \
             ASYNCIO__PREPARE(name, (&asyncio__new_##name->frame), ASYNCIO__FRAME_ROOM | ASYNCIO__FRAME_HEAP,           \
@@ -352,7 +352,10 @@ static inline int asyncio_call_soon(asyncio_loop *loop, asyncio_handle *handle, 
 /* asyncio_loop_time - now, in ticks: nanoseconds hosted. loop NULL: the running one, which there must be. Python's
  * loop.time(). */
 static inline asyncio_time asyncio__now(asyncio_loop *loop) { return loop->port->time(loop); }
-static inline asyncio_time asyncio_loop_time(asyncio_loop *loop) { return asyncio__now(asyncio__loop_or_running(loop)); }
+static inline asyncio_time asyncio_loop_time(asyncio_loop *loop)
+{
+    return asyncio__now(asyncio__loop_or_running(loop));
+}
 
 /*
  * asyncio_call_at, asyncio_call_later, asyncio_call_later_ticks - the same at a time, or after a delay.

@@ -983,6 +983,10 @@ static inline int asyncio_eager_task_factory(asyncio_loop *loop, asyncio_root *r
     return asyncio_task_new(loop, root, &eager);
 }
 
+#if ASYNCIO_HOSTED
+void asyncio__tell_no_loop(void); /* asyncio/log.h */
+#endif
+
 /*
  * asyncio_loop_create_task - as asyncio_create_task, on a loop that need not run yet.
  *
@@ -1000,8 +1004,12 @@ static inline int asyncio_loop_create_task(asyncio_loop *loop, asyncio_root *roo
 {
     if (loop == NULL)
         loop = asyncio__running_loop;
-    if (ASYNCIO__MISTAKE(loop == NULL))
+    if (ASYNCIO__MISTAKE(loop == NULL)) {
+#if ASYNCIO_HOSTED
+        asyncio__tell_no_loop();
+#endif
         return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ENOLOOP, NULL);
+    }
     if (ASYNCIO_DEBUG && asyncio__core_of(loop)->debug && asyncio__core_of(loop)->running &&
         asyncio__running_loop != loop)
         return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ERUNTIME, NULL);

@@ -582,7 +582,7 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
 #define ASYNCIO__AT(name, storage, ...) ASYNCIO__AT_(name, storage, __VA_ARGS__)
 #define ASYNCIO__IN(name, storage, ...) ASYNCIO__IN_(name, storage, __VA_ARGS__)
 #define ASYNCIO__AT_(name, storage, ...)                                                                               \
-    asyncio__to_be_awaited_or_started(ASYNCIO__EXTENSION({                                                                            \
+    asyncio__to_be_awaited_or_started(ASYNCIO__EXTENSION({                                                             \
         struct name##_task *asyncio__at_##name = (storage);                                                            \
         ASYNCIO__OPAQUE(asyncio__at_##name);                                                                           \
         asyncio__check_storage(asyncio__at_##name);                                                                    \
@@ -590,7 +590,7 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
         (asyncio_root *)(void *)&asyncio__at_##name->frame;                                                            \
     }))
 #define ASYNCIO__IN_(name, storage, ...)                                                                               \
-    asyncio__to_be_awaited(ASYNCIO__EXTENSION({                                                                            \
+    asyncio__to_be_awaited(ASYNCIO__EXTENSION({                                                                        \
         struct name *asyncio__in_##name = (storage);                                                                   \
         asyncio_coro *asyncio__made_##name = ASYNCIO__UNUSED_FRAME(&asyncio__in_##name->coro);                         \
         if (ASYNCIO__IS_UNUSED(asyncio__made_##name, &asyncio__in_##name->coro)) {                                     \
@@ -692,9 +692,9 @@ ASYNCIO__HOT void asyncio__check_storage(void *storage)
  *
  *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_task_options
  *   Suspends   never: the task's first step comes in the next iteration, but with .eager_start at once
- *   Returns    as asyncio_task_new, or what a task factory returned. In a running loop an error to ignore in good
- *              conscience: it is reported, and the coroutine freed. Outside ASYNCIO_ENOLOOP, and freed, too: start
- *              the first task by run or asyncio_loop_create_task.
+ *   Returns    as asyncio_task_new, or what a task factory returned. An error to ignore in good conscience: it is
+ *              reported, and the coroutine freed. Outside of a running loop ASYNCIO_ENOLOOP, and freed, too, which
+ *              hosted is printed to stderr: start the first task by run or asyncio_loop_create_task.
  *   Memory     allocates nothing. Cost: O(1).
  *   Source     tasks.py:create_task. Differs: the loop holds the task; a pointer to it comes by .into, see Lifetime.
  */
@@ -829,10 +829,11 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
  *   x          a coroutine (ASYNC_NEW, ASYNC_IN, ASYNC_AT), a Future *, a Task *, or the status of a library primitive
  *   Suspends   if x is not ready; awaiting a done Future or a coroutine that does not suspend goes straight on
  *   Errors     x's; ASYNCIO_ENOMEM if x is NULL; ASYNCIO_EREUSED for a coroutine that was awaited before (but one of
- *              ASYNC_NEW is freed when it is over: its pointer is good for nothing then); ASYNCIO_EWRONGLOOP for another
- *              loop's Future, ASYNCIO_ENOINIT for one without a loop and ASYNCIO_ESELFAWAIT for this task itself, one
- *              iteration later; ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited, and, reported, in debug builds (ASYNCIO_POISON) if what
- *              is waited for, or with, is a local variable, or a status that was kept
+ *              ASYNC_NEW is freed when it is over: its pointer is good for nothing then). One iteration later:
+ *              ASYNCIO_EWRONGLOOP for another loop's Future, ASYNCIO_ENOINIT for one without a loop, ASYNCIO_ESELFAWAIT
+ *              for this task itself. ASYNCIO_ERUNTIME if an earlier primitive's status was never awaited, and,
+ *              reported, in debug builds (ASYNCIO_POISON) if what is waited for, or with, is a local variable, or a
+ *              status that was kept
  *   Memory     allocates nothing; frees a coroutine of ASYNC_NEW that ended. Cost: O(1) at any depth of awaits.
  *   Source     Python's await; futures.py:Future.__await__, tasks.py:Task.__step
  */

@@ -52,7 +52,7 @@
     X(EDEADLOCK, "RuntimeError", "deadlock: nothing is ready and nothing can wake the loop")                           \
     X(EINTERRUPT, "KeyboardInterrupt", "interrupted")                                                                  \
     X(EBUSY, "RuntimeError", "somebody else is already waiting here")                                                  \
-    X(ENOINIT, "RuntimeError", "used before its init")                                                                 \
+    X(ENOINIT, "RuntimeError", "used before its init, or made without a loop")                                         \
     X(EQUEUEEMPTY, "QueueEmpty", "the queue is empty")                                                                 \
     X(EQUEUEFULL, "QueueFull", "the queue is full")                                                                    \
     X(EQUEUESHUTDOWN, "QueueShutDown", "the queue was shut down")                                                      \

@@ -74,6 +74,12 @@ static inline const char *asyncio_strerror(int err)
  *   Suspends   never. Returns nothing; allocates nothing. Cost: O(frames that it passed).
  *   Source     traceback.py:print_exception
  */
+/* There is no loop, and so no exception handler, to tell of a coroutine that will never run. */
+ASYNCIO__WEAK void asyncio__tell_no_loop(void)
+{
+    fprintf(stderr, "asyncio: create_task: no running event loop: the coroutine is dropped\n");
+}
+
 static inline void asyncio__print_code(FILE *file, int err)
 {
 #if ASYNCIO_STRINGS

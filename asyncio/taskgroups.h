@@ -244,7 +244,7 @@ ASYNCIO__COLD asyncio_value asyncio__group_traceback(const asyncio_taskgroup *gr
     const asyncio_taskgroup_child *first = group->errors;
     asyncio_value detail = first != NULL ? first->detail : group->body_detail;
     detail = asyncio__trace_add(loop, detail, NULL, NULL, (int)group->error_count);
-    asyncio__core_of(loop)->trace[(uint32_t)detail % ASYNCIO_TRACEBACK].err = first != NULL ? first->err : group->body_err;
+    asyncio__core_of(loop)->trace[(uint32_t)detail % ASYNCIO_TRACEBACK].err = first ? first->err : group->body_err;
     return detail;
 #else
     (void)group, (void)loop;
@@ -369,9 +369,9 @@ static inline void asyncio_taskgroup_init_in(asyncio_taskgroup *group, asyncio_t
  *
  *   coro       from ASYNC_NEW or ASYNC_AT; taken over in every case. Options as asyncio_create_task's.
  *   Suspends   never
- *   Returns    0; ASYNCIO_ERUNTIME, and the coroutine is closed, if the group was not entered, is shutting down, or is
- *              finished; ASYNCIO_ENOMEM, told to the exception handler, too, if there is no record for it or coro is
- *              NULL; what create_task returns
+ *   Returns    0; ASYNCIO_ERUNTIME if the group is shutting down, or, told to the exception handler, too, if it was not
+ *              entered or is finished; ASYNCIO_ENOMEM, told as well, if there is no record for it or coro is NULL; what
+ *              create_task returns. After an error the coroutine is closed.
  *   Memory     one block, freed when the child's callback ran, unless it failed. Cost: O(1).
  *   Source     taskgroups.py:TaskGroup.create_task
  */
@@ -408,7 +408,8 @@ ASYNCIO__NOINLINE int asyncio__group_create_task(asyncio_taskgroup *group, async
 {
     asyncio_taskgroup_child *child;
     if (asyncio__group_refused(group))
-        return asyncio__task_refuse(NULL, root, options->into, ASYNCIO_ERUNTIME, NULL);
+        return asyncio__task_refuse(group->aborting && !group->finished ? NULL : asyncio__running_loop, root,
+                                    options->into, ASYNCIO_ERUNTIME, "create_task: outside of its TaskGroup's block");
     child = root != NULL ? asyncio__group_child_new(group) : NULL;
     if (child == NULL)
         return asyncio__task_refuse(group->parent->future.loop, root, options->into, ASYNCIO_ENOMEM,

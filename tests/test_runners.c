@@ -180,6 +180,15 @@ TEST(test_an_error_is_printed_with_its_awaits)
     CHECK_STR(printed, "CancelledError\n");
 }
 
+/* A program whose first line it is should not be left to wonder. */
+TEST(test_a_task_without_a_loop_is_told_of)
+{
+    capture();
+    CHECK_EQ(asyncio_create_task(ASYNC_NEW(give)), ASYNCIO_ENOLOOP);
+    captured();
+    CHECK_STR(printed, "asyncio: create_task: no running event loop: the coroutine is dropped\n");
+}
+
 /* Once, and who waits on what. */
 ASYNC(waits_for_ever, asyncio_event event;)
 {
@@ -660,6 +669,7 @@ int main(void)
     RUN(test_run_on_a_loop_on_the_heap);
     RUN(test_run_from_running_loop);
     RUN(test_an_error_is_printed_with_its_awaits);
+    RUN(test_a_task_without_a_loop_is_told_of);
     RUN(test_a_deadlock_is_printed_once);
     RUN(test_default_exc_handler_coro);
     RUN(test_run_cancels_hanging_tasks);

@@ -457,6 +457,8 @@ ASYNC(refusals, asyncio_taskgroup group;)
     ASYNC_WITH(&self->group) { log_add("in"); }
     CHECK_EQ(asyncio_taskgroup_create_task(&self->group, ASYNC_NEW(child)), ASYNCIO_ERUNTIME); /* finished */
     CHECK_EQ(blocks - own, 1); /* closed */
+    CHECK_EQ(reports, ASYNCIO_REPORTS ? 3 : 0);
+    reports = 0;
     log_number(loop.ticks);
     ASYNC_WITH(&self->group, asyncio_taskgroup()) { SPAWN(&self->group, .seconds = -1, .word = "again"); }
     ASYNC_END;
