@@ -455,8 +455,7 @@ static inline void asyncio_task_print_stack(FILE *file, asyncio_task *task, asyn
     if (count > room)
         fputs("  ... (out of memory)\n", file);
     for (i = 0; i < count && i < room; i++)
-        fprintf(file, "  File \"%s\", line %d, in %s\n", infos[i].file != NULL ? infos[i].file : "?", infos[i].line,
-                infos[i].function != NULL ? infos[i].function : "?");
+        asyncio__print_frame(file, &infos[i]);
     if (failed)
         asyncio_print_error(file, task->future.loop, task->future.err, 0);
     if (infos != few)
