@@ -497,6 +497,10 @@ typedef struct asyncio__core {
 #if ASYNCIO_DEBUG
     const asyncio__wait *plain; /* see ASYNCIO__PLAIN */
 #endif
+    bool debug, closed, running;
+    uint8_t stopping; /* ASYNCIO__STOP... */
+    bool nudge; /* the next iteration does not wait: CPython's would find a handle that was cancelled */
+    bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
 #if ASYNCIO_ALL_TASKS
     asyncio__task_list tasks; /* unfinished; during run()'s shutdown also done ones that it waits for, in their order */
     asyncio__task_list kept;  /* done, but held: heap tasks */
@@ -516,10 +520,6 @@ typedef struct asyncio__core {
 #endif
     void *(*alloc)(size_t size);         /* NULL: no heap */
     void (*free)(void *memory);
-    bool debug, closed, running;
-    uint8_t stopping; /* ASYNCIO__STOP... */
-    bool nudge; /* the next iteration does not wait: CPython's would find a handle that was cancelled */
-    bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
 #if ASYNCIO_CONTEXTS
     asyncio__variables **context; /* the slot of a callback that runs; NULL: that of the current task */
     asyncio__variables **lasting; /* this slot outlives the callback: the newest that is not one on the stack */
