@@ -82,11 +82,11 @@ ASYNCIO__HOT int asyncio__await_root(asyncio_coro *self, asyncio_task *task, asy
 
 ASYNCIO__HOT int asyncio__await_status(asyncio_coro *self, asyncio_task *task, asyncio_status status)
 {
-    if (status.code == ASYNCIO__PENDING)
-        asyncio__root_of(task)->awaiter = self;
-    else if (ASYNCIO__UNLIKELY(status.code == ASYNCIO__BELOW))
+    if (status.code == ASYNCIO__BELOW)
         return ASYNCIO__PENDING;
     self->value = status.value;
+    if (status.code == ASYNCIO__PENDING)
+        asyncio__root_of(task)->awaiter = self;
     return status.code;
 }
 

@@ -74,24 +74,24 @@ static inline asyncio_time asyncio__time_add(asyncio_time time, asyncio_time del
 
 static inline asyncio__timer *asyncio__node_timer(asyncio__node *node) { return (asyncio__timer *)(void *)node; }
 
-/* Into a list sorted by deadline, behind its equals. Cost: O(timers later than it). */
+/* Into a list sorted by deadline, behind its equals. Cost: O(timers not later than it); at the end, unless size counts,
+ * O(1). */
 static inline void asyncio__timers_insert(asyncio__node **head, asyncio__timer *timer)
 {
-    asyncio__node *node = &timer->node, *before;
-    if (*head == NULL || !asyncio__time_before(timer->slot.when, asyncio__node_timer((*head)->prev)->slot.when)) {
+    asyncio__node **link = head, *node = &timer->node, *next = *head;
+    if (!ASYNCIO__SMALL && next != NULL &&
+        !asyncio__time_before(timer->slot.when, asyncio__node_timer(next->prev)->slot.when))
+        next = NULL;
+    for (; next != NULL && !asyncio__time_before(timer->slot.when, asyncio__node_timer(next)->slot.when); next = *link)
+        link = &next->next;
+    if (next == NULL) {
         asyncio__list_append(head, node);
         return;
     }
-    before = (*head)->prev; /* the last node that is later than the new one */
-    while (before != *head && asyncio__time_before(timer->slot.when, asyncio__node_timer(before->prev)->slot.when))
-        before = before->prev;
-    node->next = before;
-    node->prev = before->prev;
-    if (before == *head)
-        *head = node;
-    else
-        before->prev->next = node;
-    before->prev = node;
+    node->next = next;
+    node->prev = next->prev;
+    next->prev = node;
+    *link = node;
 }
 
 #if ASYNCIO_TIMER_WHEEL
