@@ -516,13 +516,14 @@ ASYNCIO__NOINLINE void asyncio__task_settle(asyncio_task *task, int err)
 /* The usual end is a result that nobody waits for, of a task that only the loop holds. For the rest, see above. */
 ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
 {
+#if ASYNCIO__COUNTS_HOLDS && !ASYNCIO__SMALL
     asyncio_future *future = &task->future;
     uintptr_t somebody = (uintptr_t)future->waiters | (uintptr_t)task->wait.node.wait;
 #if ASYNCIO_CONTEXTS
     somebody |= (uintptr_t)task->context;
 #endif
-    if (ASYNCIO__SMALL || ASYNCIO__UNLIKELY(err != 0 || future->holds != 1 || somebody != 0 ||
-                                            (future->flags & (ASYNCIO__ENDS_OTHERWISE)) != 0)) {
+    if (ASYNCIO__UNLIKELY(err != 0 || future->holds != 1 || somebody != 0 ||
+                          (future->flags & (ASYNCIO__ENDS_OTHERWISE)) != 0)) {
         asyncio__task_settle(task, err);
         return;
     }
@@ -536,6 +537,9 @@ ASYNCIO__HOT void asyncio__task_done(asyncio_task *task, int err)
     future->flags |= ASYNCIO__DONE;
     future->holds = 0;
     future->err = 0;
+#else
+    asyncio__task_settle(task, err);
+#endif
 }
 
 /* A step ended in a suspension: a cancel() that came during the step goes to what is waited for now. */
@@ -666,8 +670,9 @@ ASYNCIO__HOT void asyncio__run_node(asyncio__core *core, asyncio__node *node, co
 
 static inline void asyncio__cancel_counted(asyncio_task *task)
 {
-    if (task->future.cancelling < UINT16_MAX)
-        task->future.cancelling++;
+    uint16_t *cancelling = asyncio__cancelling(task);
+    if (*cancelling < UINT16_MAX)
+        ++*cancelling;
 }
 
 /*
@@ -722,13 +727,14 @@ static inline bool asyncio_task_cancel(asyncio_task *task, const char *msg)
  */
 static inline int asyncio_task_cancelling(const asyncio_task *task)
 {
-    return (int)task->future.cancelling;
+    return (int)*asyncio__cancelling((asyncio_task *)task);
 }
 static inline int asyncio_task_uncancel(asyncio_task *task)
 {
-    if (task->future.cancelling > 0 && --task->future.cancelling == 0 && !(task->future.flags & ASYNCIO__DONE))
+    uint16_t *cancelling = asyncio__cancelling(task);
+    if (*cancelling > 0 && --*cancelling == 0 && !(task->future.flags & ASYNCIO__DONE))
         asyncio__cancel_over(task);
-    return (int)task->future.cancelling;
+    return (int)*cancelling;
 }
 
 /* A Task is a Future: these are its Future's functions under Task's name, with the same returns and errors. */
@@ -925,8 +931,10 @@ ASYNCIO__HOT void asyncio__task_fill(asyncio_task *task, asyncio_loop *loop, con
     future->value = 0;
     future->err = 0; /* of no use before the end, but so all four are one store */
     future->flags = (uint16_t)flags;
+#if ASYNCIO__COUNTS_HOLDS
     future->holds = options->into != NULL ? 2 : 1; /* the loop's is one */
-    future->cancelling = 0;
+#endif
+    *asyncio__cancelling(task) = 0;
 }
 
 /* asyncio_task_new's work. Where this is inlined, the options never are in memory: their address goes nowhere else. */

@@ -64,6 +64,16 @@ static inline asyncio_coro *asyncio__root_of(asyncio_task *task)
     return (asyncio_coro *)(void *)((char *)task + offsetof(asyncio_task, coro));
 }
 
+/* How often cancel() was called, less uncancel(). */
+ASYNCIO__HOT uint16_t *asyncio__cancelling(asyncio_task *task)
+{
+#if ASYNCIO__CANCELLING_IN_FRAME
+    return &asyncio__root_of(task)->cancelling;
+#else
+    return &task->future.cancelling;
+#endif
+}
+
 static inline asyncio_task *asyncio__task_of(asyncio_coro *root)
 {
     return (asyncio_task *)(void *)((char *)root - offsetof(asyncio_task, coro));
@@ -473,6 +483,7 @@ ASYNCIO__NOINLINE void asyncio__future_forget(asyncio_future *future)
         asyncio__core_of(future->loop)->free(future);
 }
 
+#if ASYNCIO__COUNTS_HOLDS
 /* Nobody holds it. Who waits only to report its error does not keep it. Out of line, as that. */
 ASYNCIO__NOINLINE void asyncio__future_unheld(asyncio_future *future)
 {
@@ -496,8 +507,6 @@ ASYNCIO__NOINLINE void asyncio__future_unheld(asyncio_future *future)
 
 static inline void asyncio__future_unhold(asyncio_future *future)
 {
-    if (!ASYNCIO__COUNTS_HOLDS)
-        return;
     if (future->holds == UINT16_MAX) /* counted past the end: kept for ever */
         return;
     if (future->holds > 0)
@@ -510,17 +519,26 @@ static inline void asyncio__future_unhold(asyncio_future *future)
 /* Nobody waits for it any more: if nobody holds it either, it was kept for those only. */
 static inline void asyncio__future_left(asyncio_future *future)
 {
-    if (ASYNCIO__COUNTS_HOLDS && ASYNCIO__UNLIKELY(future->holds == 0) &&
+    if (ASYNCIO__UNLIKELY(future->holds == 0) &&
         (future->flags & (ASYNCIO__HEAP | ASYNCIO__UNREAD | ASYNCIO__CONTEXT | ASYNCIO__LOGS)))
         asyncio__future_unheld(future);
 }
 
 static inline int asyncio__future_hold(asyncio_future *future)
 {
-    if (ASYNCIO__COUNTS_HOLDS && future->holds < UINT16_MAX)
+    if (future->holds < UINT16_MAX)
         future->holds++;
     return 0;
 }
+#else
+static inline void asyncio__future_unhold(asyncio_future *future) { (void)future; }
+static inline void asyncio__future_left(asyncio_future *future) { (void)future; }
+static inline int asyncio__future_hold(asyncio_future *future)
+{
+    (void)future;
+    return 0;
+}
+#endif
 
 /* Held by the program. A task that is done already was not listed then, so that the loop's close would miss it. */
 ASYNCIO__NOINLINE void asyncio__future_keep(asyncio_future *future)
@@ -686,9 +704,13 @@ static inline void asyncio_future_init(asyncio_future *future, asyncio_loop *loo
     future->loop = loop != NULL ? loop : asyncio__running_loop;
     future->waiters = NULL;
     future->value = 0;
+#if !ASYNCIO__CANCELLING_IN_FRAME
     future->cancelling = 0; /* from here on: one store */
+#endif
     future->flags = 0;
+#if ASYNCIO__COUNTS_HOLDS
     future->holds = 1;
+#endif
     future->err = 0;
 }
 

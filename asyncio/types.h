@@ -116,6 +116,9 @@
 #endif
 /* Whether anything is to be done when nobody holds a Future any more. */
 #define ASYNCIO__COUNTS_HOLDS (ASYNCIO__HAS_HEAP || ASYNCIO_REPORTS || ASYNCIO_ALL_TASKS || ASYNCIO_CONTEXTS)
+/* Whether a frame ends in two bytes that nobody else needs, and a Future gets smaller without them. */
+#define ASYNCIO__CANCELLING_IN_FRAME                                                                                   \
+    (!ASYNCIO__COUNTS_HOLDS && ASYNCIO_DENSE && !ASYNCIO_LINES && UINTPTR_MAX > 0xffffu)
 
 #if defined(__GNUC__) && !defined(__TINYC__)
 #define ASYNCIO__LIKELY(x) __builtin_expect(!!(x), 1)
@@ -236,6 +239,9 @@ struct asyncio_coro {
     int16_t err;
 #endif
     uint8_t flags; /* ASYNCIO__FRAME_* */
+#if ASYNCIO__CANCELLING_IN_FRAME
+    uint16_t cancelling; /* of a Task's root frame, see below */
+#endif
 };
 
 #define ASYNCIO__FRAME_HEAP (ASYNCIO__HAS_HEAP * 1u)      /* the library allocated it and frees it */
@@ -289,14 +295,19 @@ typedef struct asyncio__timer {
     } slot;
 } asyncio__timer;
 
-/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8, 20 where they have 4. */
+/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8; where they have 4, 20 or, without what keeps lists or
+ * reports, 16. */
 struct asyncio_future {
     asyncio_loop *loop;
     asyncio__node *waiters; /* tasks and callbacks in order of registration; head->prev is the last */
     asyncio_value value;    /* result, or the error's detail; in an unfinished Task a pending cancel message */
+#if !ASYNCIO__CANCELLING_IN_FRAME
     uint16_t cancelling; /* of a Task: cancel() requests less uncancel() */
+#endif
     uint16_t flags;      /* ASYNCIO__* below */
+#if ASYNCIO__COUNTS_HOLDS
     uint16_t holds;      /* who keeps it alive: a Task's loop while unfinished, hold(), scheduled callbacks */
+#endif
     int16_t err;         /* its error; of a ready Task: the outcome of its await */
 };
 
