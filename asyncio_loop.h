@@ -43,7 +43,7 @@
  * Options
  *
  *   ASYNCIO_TICKS_PER_SECOND   what one second of loop time is            default: 1000000000 hosted, else 1000
- *   ASYNCIO_LAZY_PASSES        see above; 0: never                        default: 64
+ *   ASYNCIO_LAZY_PASSES        see above; 0: never                        default: 64, 0 with ASYNCIO_TINY
  *   ASYNCIO_LAZY_STEPS         nor for more than so many callbacks        default: 512
  *   ASYNCIO_MALLOC, _FREE      the heap of ASYNC_NEW and of NULL handles  default: malloc, free; freestanding: none
  *   ASYNCIO_FREELIST           keep so many freed blocks per size class   default: 0. At most 512 bytes a block; each
@@ -66,7 +66,7 @@
 #define ASYNCIO_TICKS_PER_SECOND (ASYNCIO_HOSTED ? 1000000000L : 1000L)
 #endif
 #ifndef ASYNCIO_LAZY_PASSES
-#define ASYNCIO_LAZY_PASSES 64
+#define ASYNCIO_LAZY_PASSES (ASYNCIO_TINY ? 0 : 64)
 #endif
 #ifndef ASYNCIO_LAZY_STEPS
 #define ASYNCIO_LAZY_STEPS 512
@@ -365,7 +365,7 @@ static inline asyncio_time asyncio_loop_time(asyncio_loop *loop)
  *   seconds    an int or a double, folded if constant; negative is the past. NaN: ASYNCIO_EVALUE (hosted).
  *   delay      the same in ticks
  *   Suspends   never. Returns and Memory: as call_soon.
- *   Cost       O(1) with the wheel (asyncio/heapq.h); else, or in the past, O(timers that are later)
+ *   Cost       O(1) with the wheel (asyncio/heapq.h); else, or in the past, O(timers)
  *   Source     base_events.py:call_at, call_later. Differs: equal deadlines are first come, first served, where
  *              CPython's heap mixes them; a cancelled timer is gone at once.
  */

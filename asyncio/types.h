@@ -8,21 +8,26 @@
  * Options (define before the first include, the same in every translation unit of the program)
  *
  *   ASYNCIO_HOSTED       1 with an operating system and libc                  default: __STDC_HOSTED__
+ *   ASYNCIO_TINY         1: for small chips, LINES, NAMES, ALL_TASKS, REPORTS, CHECKS, MESSAGES, FACTORIES and
+ *                        ASYNCIO_LAZY_PASSES (asyncio_loop.h) are 0, unless you define them. While you develop, define
+ *                        ASYNCIO_CHECKS 1 with it                             default: 0
  *   ASYNCIO_THREADS      1: one running loop per thread                       default: hosted and the compiler can
  *   ASYNCIO_STRINGS      1: keep names of errors and coroutines as text       default: ASYNCIO_HOSTED
- *   ASYNCIO_LINES        1: a frame knows the line it waits at (no RAM where state and line share a word)  default: 1
+ *   ASYNCIO_LINES        1: a frame knows the line it waits at (no RAM where state and line share a word)
+ *                                                                             default: !ASYNCIO_TINY
  *   ASYNCIO_DENSE        1: resume points count 3, 4, 5...; 0: they are __LINE__, so one await a line, and a frame is
  *                        one word larger                                      default: 1 where __COUNTER__ is known
- *   ASYNCIO_NAMES        1: tasks have names (one pointer a task)             default: 1
+ *   ASYNCIO_NAMES        1: tasks have names (one pointer a task)             default: !ASYNCIO_TINY
  *   ASYNCIO_CONTEXTS     1: context variables (one pointer a task, a handle)  default: ASYNCIO_HOSTED
- *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: 1
+ *   ASYNCIO_ALL_TASKS    1: the loop lists its tasks (two pointers a task)    default: !ASYNCIO_TINY
  *   ASYNCIO_REPORTS      1: exception handlers are told what no caller can be told of; 0: nobody is, and no text of
- *                        such a message is linked                             default: 1
+ *                        such a message is linked                             default: !ASYNCIO_TINY
  *   ASYNCIO_CHECKS       1: mistakes of the program are errors at run time (ASYNCIO_ERUNTIME, _EREUSED, _ELOST,
  *                        _EWRONGLOOP, _ESELFAWAIT, _ERUNNING, _ECLOSED, _ENOINIT, _EDEADLOCK); 0: nothing looks for
- *                        them, what they do is undefined, and a loop with nothing to do waits    default: 1
- *   ASYNCIO_MESSAGES     1: a cancel()'s message comes with the cancellation; 0: it is lost       default: 1
- *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored        default: 1
+ *                        them, what they do is undefined, and a loop with nothing to do waits
+ *                                                                             default: !ASYNCIO_TINY
+ *   ASYNCIO_MESSAGES     1: a cancel()'s message comes with the cancellation; 0: it is lost       default: !ASYNCIO_TINY
+ *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored        default: !ASYNCIO_TINY
  *   ASYNCIO_DEBUG        1: there is a debug mode (asyncio_set_debug)         default: ASYNCIO_HOSTED
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
  *   ASYNCIO_POISON       1: a debug build. The stack is overwritten before a body runs, so that a local that was meant
@@ -57,8 +62,11 @@
 #ifndef ASYNCIO_STRINGS
 #define ASYNCIO_STRINGS ASYNCIO_HOSTED
 #endif
+#ifndef ASYNCIO_TINY
+#define ASYNCIO_TINY 0
+#endif
 #ifndef ASYNCIO_LINES
-#define ASYNCIO_LINES 1
+#define ASYNCIO_LINES (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_DENSE
 #ifdef __COUNTER__
@@ -68,25 +76,25 @@
 #endif
 #endif
 #ifndef ASYNCIO_NAMES
-#define ASYNCIO_NAMES 1
+#define ASYNCIO_NAMES (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_CONTEXTS
 #define ASYNCIO_CONTEXTS ASYNCIO_HOSTED
 #endif
 #ifndef ASYNCIO_ALL_TASKS
-#define ASYNCIO_ALL_TASKS 1
+#define ASYNCIO_ALL_TASKS (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_REPORTS
-#define ASYNCIO_REPORTS 1
+#define ASYNCIO_REPORTS (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_CHECKS
-#define ASYNCIO_CHECKS 1
+#define ASYNCIO_CHECKS (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_MESSAGES
-#define ASYNCIO_MESSAGES 1
+#define ASYNCIO_MESSAGES (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_FACTORIES
-#define ASYNCIO_FACTORIES 1
+#define ASYNCIO_FACTORIES (!ASYNCIO_TINY)
 #endif
 #ifndef ASYNCIO_DEBUG
 #define ASYNCIO_DEBUG ASYNCIO_HOSTED

@@ -23,13 +23,12 @@ my @features = ([TIMERS => ''], [CALLBACKS => ''], [CANCELLATION => ''], [FUTURE
 my $work = tempdir(CLEANUP => 1);
 chdir $work;
 
-# A program's flash and RAM, or nothing where it does not fit. What is given later overrides SMALL's options.
+# A program's flash and RAM, or nothing where it does not fit.
 sub build {
     my ($board, $source, %options) = @_;
     my $small = $options{full} ? '' : 'SMALL=1';
     my $more = $options{more} // '';
-    my $undefine = join ' ', map { "-U$_" } $more =~ /-D(ASYNCIO_\w+)=/g;
-    my $text = `LEDS=1 $small $root/examples/firmware/build.sh $board $work/program.elf $undefine $more $root/$source 2>&1`;
+    my $text = `LEDS=1 $small $root/examples/firmware/build.sh $board $work/program.elf $more $root/$source 2>&1`;
     if ($? != 0) {
         die "$board, $source: $text" unless $text =~ /will not fit|overflowed|not within region/;
         return;
@@ -59,8 +58,7 @@ sub structs {
     my ($board) = @_;
     my $flags = $board =~ /^at/ ? "-mmcu=$board" : $board eq 'virt32' ? '-march=rv32imac -misa-spec=2.2 -mabi=ilp32'
         : "-mthumb -mcpu=cortex-m" . { microbit => 0, an385 => 3, an386 => 4 }->{$board};
-    my $small = '-DASYNCIO_NAMES=0 -DASYNCIO_ALL_TASKS=0 -DASYNCIO_LINES=0 -DASYNCIO_REPORTS=0 ' .
-        '-DASYNCIO_CHECKS=0 -DASYNCIO_MESSAGES=0 -DASYNCIO_FACTORIES=0';
+    my $small = '-DASYNCIO_TINY=1';
     my %size;
     foreach my $options ($small, '') {
         system("$tools{$board}gcc $flags -Os -std=c99 -ffreestanding -I$root $options -c $root/bench/size/structs.c -o $work/structs.o") == 0 or die;

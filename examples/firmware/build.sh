@@ -7,7 +7,7 @@
 #     examples/firmware/build.sh microbit build/blinky.elf examples/firmware/blinky.c
 #
 # Boards: microbit (Cortex-M0), an385 (Cortex-M3), an386 (Cortex-M4), virt32 (RISC-V 32), atmega328p, atmega1284p, attiny85. PORT= for
-# none of the board's files but start-up code; CFLAGS replaces -Os; SMALL=1 leaves out what small chips do without; LEDS=1
+# none of the board's files but start-up code; CFLAGS replaces -Os; SMALL=1 is ASYNCIO_TINY; LEDS=1
 # has LEDs that no emulator shows, instead of messages on the serial line.
 set -eu
 board=$1 output=$2
@@ -15,8 +15,7 @@ shift 2
 here=$(dirname "$0")
 : "${CFLAGS:=-Os}" "${SMALL=}" "${STANDARD:=c99}"
 [ -n "${LEDS-}" ] || CFLAGS="$CFLAGS -DBOARD_HAS_NO_LEDS"
-[ -z "$SMALL" ] || CFLAGS="$CFLAGS -DASYNCIO_NAMES=0 -DASYNCIO_ALL_TASKS=0 -DASYNCIO_LINES=0 -DASYNCIO_REPORTS=0 \
-    -DASYNCIO_CHECKS=0 -DASYNCIO_MESSAGES=0 -DASYNCIO_FACTORIES=0 -DASYNCIO_LAZY_PASSES=0"
+[ -z "$SMALL" ] || CFLAGS="$CFLAGS -DASYNCIO_TINY=1"
 house='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror'
 common="-std=$STANDARD $CFLAGS -g -ffreestanding -ffunction-sections -fdata-sections -I$here/../.. -I$here $house -Wl,--gc-sections"
 
