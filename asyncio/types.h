@@ -26,8 +26,8 @@
  *                        _EWRONGLOOP, _ESELFAWAIT, _ERUNNING, _ECLOSED, _ENOINIT, _EDEADLOCK); 0: nothing looks for
  *                        them, what they do is undefined, and a loop with nothing to do waits
  *                                                                             default: !ASYNCIO_TINY
- *   ASYNCIO_MESSAGES     1: a cancel()'s message comes with the cancellation; 0: it is lost       default: !ASYNCIO_TINY
- *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored        default: !ASYNCIO_TINY
+ *   ASYNCIO_MESSAGES     1: a cancel()'s message comes with the cancellation; 0: it is lost   default: !ASYNCIO_TINY
+ *   ASYNCIO_FACTORIES    1: there are .eager_start and task factories; 0: both are ignored    default: !ASYNCIO_TINY
  *   ASYNCIO_DEBUG        1: there is a debug mode (asyncio_set_debug)         default: ASYNCIO_HOSTED
  *   ASYNCIO_TRACEBACK    entries of a loop's traceback ring, 0: none          default: 64 hosted, else 0
  *   ASYNCIO_POISON       1: a debug build. The stack is overwritten before a body runs, so that a local that was meant
@@ -303,8 +303,7 @@ typedef struct asyncio__timer {
     } slot;
 } asyncio__timer;
 
-/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8; where they have 4, 20 or, without what keeps lists or
- * reports, 16. */
+/* A Future: loop, waiters, outcome. 32 bytes where pointers have 8; where they have 4, 20 or, with ASYNCIO_TINY, 16. */
 struct asyncio_future {
     asyncio_loop *loop;
     asyncio__node *waiters; /* tasks and callbacks in order of registration; head->prev is the last */
