@@ -357,7 +357,8 @@ ASYNCIO__HOT bool asyncio__future_pass(asyncio_future *future, asyncio_value val
     asyncio__node *node;
     ASYNCIO__OPAQUE(future);
     node = future->waiters;
-    if (node == NULL || node->next != NULL || node->wait != &asyncio__future_wait || future->holds == 0 ||
+    if (node == NULL || node->next != NULL || node->wait != &asyncio__future_wait ||
+        !asyncio__future_is_held(future) ||
         (future->flags & (ASYNCIO__TASK | ASYNCIO__FORSAKEN | ASYNCIO__TARGET)) != 0)
         return false;
     future->value = value;

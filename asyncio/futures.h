@@ -530,6 +530,7 @@ static inline int asyncio__future_hold(asyncio_future *future)
         future->holds++;
     return 0;
 }
+static inline bool asyncio__future_is_held(const asyncio_future *future) { return future->holds != 0; }
 #else
 static inline void asyncio__future_unhold(asyncio_future *future) { (void)future; }
 static inline void asyncio__future_left(asyncio_future *future) { (void)future; }
@@ -537,6 +538,11 @@ static inline int asyncio__future_hold(asyncio_future *future)
 {
     (void)future;
     return 0;
+}
+static inline bool asyncio__future_is_held(const asyncio_future *future)
+{
+    (void)future;
+    return true;
 }
 #endif
 
