@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # The tests of the core and of the chapters, their sources as they are: on a Cortex-M3, a 32-bit RISC-V and an AVR (16-bit
-# int) in emulators, and on a big-endian machine with Linux. On boards there is no heap, and what needs one is left out.
+# int) in emulators, and on a big-endian machine with Linux. On boards there is no heap, and what needs one is left out, but
+# for one on the AVR, whose libc has one.
 #
 #     tests/firmware/units.t [an385] [virt32] [atmega1284p] [s390x]
 use strict;
@@ -11,7 +12,8 @@ my %port = (an385 => 'cortex_m/mps2.c', virt32 => 'riscv32/virt.c', atmega1284p 
 my @boards = @ARGV ? @ARGV : qw(an385 virt32 atmega1284p s390x);
 my @tests = qw(base_events coroutines eager freestanding futures locks no_task_list queues scopes tasks timers_list);
 # With their tables and texts in 16 KB of RAM.
-my @fit = qw(eager freestanding no_task_list scopes);
+my @fit = qw(differential_cases eager freestanding no_task_list scopes timers_list);
+my %heap = (differential_cases => "-include stdlib.h '-DASYNCIO_MALLOC(size)=malloc(size)' '-DASYNCIO_FREE(memory)=free(memory)' ");
 my @hosted = qw(base_events contexts coroutines futures gather_wait locks queues taskgroups tasks timeouts timers);
 my $dir = 'build/firmware';
 mkdir 'build';
@@ -38,7 +40,7 @@ foreach my $board (@boards) {
             $build = "s390x-linux-gnu-gcc-12 -std=gnu11 -O1 -static -I. -Itests -idirafter /usr/include tests/test_$name.c -o $file -pthread";
             $run = "timeout 100 qemu-s390x-static $file";
         } else {
-            $build = "PORT= TICKS=1000L examples/firmware/build.sh $board $file -Itests -DASYNCIO_DEBUG=1 " .
+            $build = "PORT= TICKS=1000L examples/firmware/build.sh $board $file -Itests -DASYNCIO_DEBUG=1 " . ($heap{$name} // '') .
                 "'-DPROGRAM=\"../test_$name.c\"' -Wno-unused-function -Wno-unused-variable -Wno-conversion " .
                 "-Wl,--allow-multiple-definition tests/firmware/on_board.c examples/firmware/$port{$board}";
             $run = "tests/firmware/run.sh $board $file 600000";
