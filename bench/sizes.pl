@@ -39,7 +39,7 @@ sub build {
 
 # Frames from main down to a coroutine's body.
 my @chain = qw(main asyncio_run_until_complete asyncio_run_until_future asyncio_run_forever asyncio__run_once
-    asyncio__run_ready asyncio__run_node asyncio__step asyncio__step_in);
+    asyncio__run_ready asyncio__run_node asyncio__step asyncio__step_in asyncio__step_on);
 sub stack {
     my ($board) = @_;
     unlink glob "$work/*.su";
