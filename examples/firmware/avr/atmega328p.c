@@ -5,19 +5,7 @@
  * The clock is timer 1, 16 MHz divided by 1024, with its overflows counted in software: 32 bits, which wrap after 76
  * hours. It overflows every 4.2 s: as often an idle board wakes. LEDs at B5 (the one on an Uno) and B4, the button at D2.
  */
-#include <avr/interrupt.h>
-#include <avr/io.h>
-#include <avr/sleep.h>
-
-#include "../board.h"
-
-#ifndef BOARD_CLOCK_START
-#define BOARD_CLOCK_START 0 /* a test starts it just before it wraps */
-#endif
-
-void (*volatile board_on_button)(void);
-void (*volatile board_on_char)(char c);
-volatile uint16_t board_wakes;
+#include "avr.h"
 
 #ifndef USART_RX_vect /* larger ones of the family have several */
 #define USART_RX_vect USART0_RX_vect
@@ -27,11 +15,6 @@ static volatile uint16_t port_overflows;
 
 ISR(TIMER1_OVF_vect) { port_overflows++; }
 ISR(TIMER1_COMPA_vect) {}
-ISR(INT0_vect)
-{
-    if (board_on_button != NULL)
-        board_on_button();
-}
 ISR(USART_RX_vect)
 {
     char c = (char)UDR0;
@@ -59,31 +42,6 @@ static asyncio_time port_time(asyncio_loop *loop)
     return (asyncio_time)(now + (uint32_t)(BOARD_CLOCK_START));
 }
 
-/* Interrupts stay as they were found, for an interrupt locks, too. */
-static uint8_t port_state;
-static void port_lock(asyncio_loop *loop)
-{
-    uint8_t state = SREG;
-    (void)loop;
-    cli();
-    port_state = state;
-}
-static void port_unlock(asyncio_loop *loop)
-{
-    (void)loop;
-    __asm__ volatile("" ::: "memory");
-    SREG = port_state;
-}
-
-static volatile bool port_woken;
-static void port_wake(asyncio_loop *loop)
-{
-    (void)loop;
-    port_woken = true;
-}
-
-/* A deadline beyond the timer's 16 bits waits for the overflow before it. One that is so near that it may pass while it
- * is being armed is not slept for. */
 static bool port_arm(asyncio_time timeout)
 {
     if (timeout < 0 || timeout > 0xffff)
@@ -94,26 +52,7 @@ static bool port_arm(asyncio_time timeout)
     return timeout > 1;
 }
 
-/* The instruction after SEI runs before any interrupt does: what comes after the look at `port_woken` ends the sleep. It
- * is the idle mode, in which the timer runs: what the chip has after reset. */
-static void port_wait(asyncio_loop *loop, asyncio_time timeout)
-{
-    (void)loop;
-    if (timeout == 0)
-        return;
-    cli();
-    if (!port_woken && port_arm(timeout)) {
-        sleep_enable();
-        sei();
-        sleep_cpu();
-        sleep_disable();
-        board_wakes++;
-        cli();
-    }
-    TIMSK1 &= (uint8_t)~_BV(OCIE1A);
-    port_woken = false;
-    sei();
-}
+static void port_disarm(void) { TIMSK1 &= (uint8_t)~_BV(OCIE1A); }
 
 void board_init(void)
 {

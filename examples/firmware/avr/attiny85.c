@@ -6,29 +6,12 @@
  * second, for the timer has 8 bits. (Timer 1 can count 16 times slower; the emulator's stands still.) LEDs at B0 and B1,
  * the button at B2; no serial line.
  */
-#include <avr/interrupt.h>
-#include <avr/io.h>
-#include <avr/sleep.h>
-
-#include "../board.h"
-
-#ifndef BOARD_CLOCK_START
-#define BOARD_CLOCK_START 0 /* a test starts it just before it wraps */
-#endif
-
-void (*volatile board_on_button)(void);
-void (*volatile board_on_char)(char c);
-volatile uint16_t board_wakes;
+#include "avr.h"
 
 static volatile uint32_t port_overflows;
 
 ISR(TIMER0_OVF_vect) { port_overflows += 0x100; }
 ISR(TIMER0_COMPA_vect) {}
-ISR(INT0_vect)
-{
-    if (board_on_button != NULL)
-        board_on_button();
-}
 
 static asyncio_time port_time(asyncio_loop *loop)
 {
@@ -44,28 +27,6 @@ static asyncio_time port_time(asyncio_loop *loop)
     return (asyncio_time)(now + (uint32_t)(BOARD_CLOCK_START));
 }
 
-static uint8_t port_state;
-static void port_lock(asyncio_loop *loop)
-{
-    uint8_t state = SREG;
-    (void)loop;
-    cli();
-    port_state = state;
-}
-static void port_unlock(asyncio_loop *loop)
-{
-    (void)loop;
-    __asm__ volatile("" ::: "memory");
-    SREG = port_state;
-}
-
-static volatile bool port_woken;
-static void port_wake(asyncio_loop *loop)
-{
-    (void)loop;
-    port_woken = true;
-}
-
 static bool port_arm(asyncio_time timeout)
 {
     if (timeout < 0 || timeout > 0xff)
@@ -76,24 +37,7 @@ static bool port_arm(asyncio_time timeout)
     return timeout > 1;
 }
 
-static void port_wait(asyncio_loop *loop, asyncio_time timeout)
-{
-    (void)loop;
-    if (timeout == 0)
-        return;
-    cli();
-    if (!port_woken && port_arm(timeout)) {
-        sleep_enable();
-        sei();
-        sleep_cpu();
-        sleep_disable();
-        board_wakes++;
-        cli();
-    }
-    TIMSK &= (uint8_t)~_BV(OCIE0A);
-    port_woken = false;
-    sei();
-}
+static void port_disarm(void) { TIMSK &= (uint8_t)~_BV(OCIE0A); }
 
 void board_init(void)
 {

@@ -8,6 +8,14 @@
 #include "../board.h"
 #include "registers.h"
 
+#ifndef BOARD_CLOCK_START
+#define BOARD_CLOCK_START 0 /* a test starts it just before it wraps */
+#endif
+
+void (*volatile board_on_button)(void);
+void (*volatile board_on_char)(char c);
+volatile uint16_t board_wakes;
+
 /* Interrupts stay as they were found, for an interrupt locks, too. Nobody can come between who locks and who unlocks,
  * so that one word for what was found is enough. */
 static uint32_t port_mask;

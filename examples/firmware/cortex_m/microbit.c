@@ -37,14 +37,6 @@
 #define GPIOTE_CONFIG0 REGISTER(0x40006510)
 #define BUTTON_A 17
 
-#ifndef BOARD_CLOCK_START
-#define BOARD_CLOCK_START 0 /* a test starts it just before it wraps */
-#endif
-
-void (*volatile board_on_button)(void);
-void (*volatile board_on_char)(char c);
-volatile uint16_t board_wakes;
-
 void irq2(void), irq6(void), irq8(void);
 
 static uint32_t port_count(void)

@@ -34,14 +34,6 @@
 #define GPIO_CLEAR REGISTER(GPIO0 + 0x38)
 #define BUTTON 4
 
-#ifndef BOARD_CLOCK_START
-#define BOARD_CLOCK_START 0 /* a test starts it just before it wraps */
-#endif
-
-void (*volatile board_on_button)(void);
-void (*volatile board_on_char)(char c);
-volatile uint16_t board_wakes;
-
 void irq0(void), irq6(void), irq10(void);
 
 static asyncio_time port_time(asyncio_loop *loop)
