@@ -270,6 +270,7 @@ static inline void asyncio__free_all(void) {}
             ASYNCIO__PREPARE(name, (&asyncio__new_##name->frame), ASYNCIO__FRAME_ROOM | ASYNCIO__FRAME_HEAP,           \
                              __VA_ARGS__)                                                                              \
             asyncio__new_##name->frame.coro.value = (asyncio_value)asyncio__free;                                      \
+            ASYNCIO__MADE(asyncio__new_##name, __FILE__, __LINE__);                                                    \
         }                                                                                                              \
         (asyncio_root *)(void *)(asyncio__new_##name != NULL ? &asyncio__new_##name->frame : NULL);                    \
     }))
@@ -1120,6 +1121,9 @@ ASYNCIO__COLD void asyncio__drop_all(asyncio_loop *loop)
 #endif
     asyncio__leftovers_release(loop, NULL);
 #if ASYNCIO_ALL_TASKS
+#if ASYNCIO__LISTS_UNTAKEN
+    asyncio__report_untaken(&loop->core);
+#endif
     while (loop->core.kept.first != NULL) {
         loop->core.kept.first->future.holds = 1;
         asyncio__future_unhold(&loop->core.kept.first->future);

@@ -828,7 +828,7 @@ static inline asyncio_coro *asyncio__coro_of(asyncio_root *root) { return (async
 static inline void asyncio_coro_close(asyncio_root *root)
 {
     asyncio_coro *coro = asyncio__coro_of(root);
-    if (coro != NULL && coro->awaiter == NULL && (coro->flags & ASYNCIO__FRAME_HEAP))
+    if (coro != NULL && (coro->awaiter == NULL || asyncio__coro_take(coro)) && (coro->flags & ASYNCIO__FRAME_HEAP))
         ((asyncio__release)coro->value)(asyncio__task_of(coro)); /* ASYNC_NEW left it there: there may be no loop to ask */
 }
 
@@ -945,7 +945,7 @@ ASYNCIO__HOT_ONCE int asyncio__task_start(asyncio_loop *loop, asyncio_root *root
     asyncio_coro *coro = asyncio__coro_of(root);
     asyncio_task *task;
     if (ASYNCIO__MAY_BE_NULL(root) ||
-        ASYNCIO__MISTAKE(coro->awaiter != NULL || !(coro->flags & ASYNCIO__FRAME_ROOM)))
+        (ASYNCIO__MISTAKE(coro->awaiter != NULL || !(coro->flags & ASYNCIO__FRAME_ROOM)) && !asyncio__coro_take(coro)))
         return asyncio__task_refused(loop, root, options->into);
     task = asyncio__task_of(coro);
     asyncio__task_fill(task, loop, options);

@@ -65,7 +65,7 @@ ASYNCIO__HOT int asyncio__await_coro(asyncio_coro *self, asyncio_task *task, asy
     self->value = 0;
     if (ASYNCIO__MAY_BE_NULL(child))
         return ASYNCIO_ENOMEM;
-    if (ASYNCIO__MISTAKE(child->awaiter != NULL))
+    if (ASYNCIO__MISTAKE(child->awaiter != NULL) && !asyncio__coro_take(child))
         return ASYNCIO_EREUSED;
     heap = (child->flags & ASYNCIO__FRAME_HEAP) != 0; /* asked here, a compiler often knows */
     child->awaiter = self;
@@ -570,7 +570,8 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
  *   Arguments by name, in any order, the rest zero. Nothing runs before it is awaited or made a task.
  *   NEW and AT give an asyncio_root *, for create_task, run and ASYNC_AWAIT; IN an asyncio_coro *, for ASYNC_AWAIT.
  *   NEW gives NULL without memory: whoever gets that NULL answers ASYNCIO_ENOMEM. What nobody takes never runs, and of
- *   NEW leaks: compilers warn of one that stands alone.
+ *   NEW leaks: compilers warn of one that stands alone, and in debug builds (ASYNCIO_POISON) one that was made in a
+ *   running loop is reported when that is closed.
  *   Suspends   never
  *   Memory     NEW: one allocation, of sizeof(struct name_task); freed when the coroutine or its task is over, by
  *              whoever took it, or by asyncio_coro_close. AT and IN: none; the storage must stay until then, and starts

@@ -458,6 +458,65 @@ ASYNCIO__COLD void asyncio__leftovers_release(asyncio_loop *loop, const asyncio_
     }
 }
 
+/* ---- Coroutines that nobody has taken ---- */
+
+/* The `awaiter` of a coroutine that is in the list of those that nobody has taken yet. Its Task's part is free until
+ * then: the slot holds the file where it was made, and `value` the line. */
+#if ASYNCIO__LISTS_UNTAKEN
+extern asyncio_coro asyncio__untaken;
+ASYNCIO__WEAK asyncio_coro asyncio__untaken;
+ASYNCIO__COLD void asyncio__coro_made(asyncio_task *task, const char *file, int line)
+{
+    if (asyncio__running_loop == NULL)
+        return;
+    task->future.loop = asyncio__running_loop;
+    task->future.value = line;
+    task->wait.slot.object = (void *)(uintptr_t)file;
+    asyncio__root_of(task)->awaiter = &asyncio__untaken;
+    asyncio__tasks_add(&asyncio__core_of(task->future.loop)->kept, task);
+}
+
+/* Takes it off the list. False: it was not there. */
+ASYNCIO__COLD bool asyncio__coro_take(asyncio_coro *coro)
+{
+    asyncio_task *task = asyncio__task_of(coro);
+    if (coro->awaiter != &asyncio__untaken)
+        return false;
+    coro->awaiter = NULL;
+    asyncio__tasks_remove(&asyncio__core_of(task->future.loop)->kept, task);
+    return true;
+}
+
+/* The loop is being closed. Whoever has the coroutine may still take it. */
+ASYNCIO__COLD void asyncio__report_untaken(asyncio__core *core)
+{
+    asyncio_task *task, *next;
+    asyncio_exception_context context;
+    for (task = core->kept.first; task != NULL; task = next) {
+        asyncio_loop *loop = task->future.loop;
+        next = task->next_task;
+        if (!asyncio__coro_take(asyncio__root_of(task)))
+            continue;
+        asyncio__clear(&context, sizeof context);
+        context.message = "a coroutine was made here, and never awaited";
+        context.file = (const char *)task->wait.slot.object;
+        context.line = (int)task->future.value;
+        asyncio_call_exception_handler(loop, &context);
+    }
+}
+#else
+static inline bool asyncio__coro_take(asyncio_coro *coro)
+{
+    (void)coro;
+    return false;
+}
+#endif
+#if ASYNCIO__LISTS_UNTAKEN && ASYNCIO_POISON
+#define ASYNCIO__MADE(storage, file, line) asyncio__coro_made((asyncio_task *)(void *)(storage), file, line)
+#else
+#define ASYNCIO__MADE(storage, file, line) ((void)0)
+#endif
+
 /* ---- Handles ---- */
 
 /* Nobody can reach it any more: report an unread error, free it. Not inline: gcc -O3 would warn that a Future on the

@@ -33,7 +33,8 @@
  *   ASYNCIO_POISON       1: a debug build. The stack is overwritten before a body runs, so that a local that was meant
  *                        to survive an await holds rubbish at once, not some day; an await that needs a local (a frame,
  *                        a block, a Future, a buffer) is refused, with a report; so is, in debug mode, ASYNC_IN with a
- *                        frame that is in use                                 default: hosted, at -O0, without NDEBUG
+ *                        frame that is in use. A coroutine of ASYNC_NEW that nobody awaits is reported
+ *                                                                             default: hosted, at -O0, without NDEBUG
  *   ASYNCIO_GENERIC      1: ASYNC_AWAIT accepts every awaitable; 0: statuses only, the rest by ASYNC_AWAIT_CORO,
  *                        _FUTURE and _TASK, and no asyncio_ensure_future: for compilers without _Generic
  *                                                                             default: 1
@@ -112,6 +113,9 @@
 #ifndef ASYNCIO_GENERIC
 #define ASYNCIO_GENERIC 1
 #endif
+
+/* Whether debug builds list the coroutines of ASYNC_NEW that nobody has taken yet, to report those that nobody does. */
+#define ASYNCIO__LISTS_UNTAKEN (ASYNCIO_HOSTED && ASYNCIO_ALL_TASKS && ASYNCIO_CHECKS && ASYNCIO_REPORTS)
 
 #define ASYNCIO__MISTAKE(x) (ASYNCIO_CHECKS && ASYNCIO__UNLIKELY(x))
 #define ASYNCIO__MAY_BE_NULL(p) ((ASYNCIO__HAS_HEAP || ASYNCIO_CHECKS) && ASYNCIO__UNLIKELY((p) == NULL))
@@ -521,7 +525,7 @@ typedef struct asyncio__core {
     bool odd;   /* how many batches of ready nodes were begun, modulo 2 */
 #if ASYNCIO_ALL_TASKS
     asyncio__task_list tasks; /* unfinished; during run()'s shutdown also done ones that it waits for, in their order */
-    asyncio__task_list kept;  /* done, but held: heap tasks */
+    asyncio__task_list kept;  /* done, but held: heap tasks; in debug builds also coroutines that nobody has taken */
 #endif
     asyncio_task_factory factory;
     asyncio_exception_handler handler;

@@ -300,6 +300,41 @@ TEST(test_no_loop_is_the_running_one)
     CHECK_EQ(blocks, 0);
 }
 
+/* ---- Made, and never awaited ---- */
+
+#if ASYNCIO__LISTS_UNTAKEN
+static asyncio_root *untaken;
+ASYNC(makes, asyncio_root *root; asyncio_gather all; asyncio_child children[1]; asyncio_waiting_for call;)
+{
+    ASYNC_BEGIN;
+    self->root = ASYNC_NEW(nap); /* each way to take one */
+    ASYNC_AWAIT(self->root);
+    self->root = ASYNC_NEW(nap);
+    asyncio_create_task(self->root);
+    self->root = ASYNC_NEW(nap);
+    ASYNC_AWAIT(asyncio_gather(&self->all, self->children, self->root));
+    self->root = ASYNC_NEW(nap);
+    ASYNC_AWAIT(asyncio_wait_for(&self->call, self->root, 1));
+    self->root = ASYNC_NEW(nap);
+    asyncio_coro_close(self->root);
+    untaken = ASYNC_NEW(nap);
+    ASYNC_END;
+}
+TEST(test_coroutine_that_nobody_takes)
+{
+    asyncio_root *before = ASYNC_NEW(nap); /* without a loop nobody would know when it is too late */
+    CHECK_EQ(run(ASYNC_NEW(makes), NULL), 0);
+    CHECK_EQ(reports, 1);
+    CHECK_STR(last_report.message, "a coroutine was made here, and never awaited");
+    CHECK_STR(last_report.file, __FILE__);
+    CHECK(last_report.line > 0);
+    CHECK_EQ(run(untaken, NULL), 0); /* it is still good */
+    CHECK_EQ(run(before, NULL), 0);
+    CHECK_EQ(reports, 0);
+    CHECK_EQ(blocks, 0);
+}
+#endif
+
 /* ---- A status that is kept ---- */
 
 ASYNC(late_status, asyncio_status status; int err;)
@@ -462,6 +497,9 @@ int main(void)
     RUN(test_used_before_its_init);
     RUN(test_semaphore_of_none);
     RUN(test_no_loop_is_the_running_one);
+#if ASYNCIO__LISTS_UNTAKEN
+    RUN(test_coroutine_that_nobody_takes);
+#endif
     RUN(test_status_awaited_late);
 #if ASYNCIO_ALL_TASKS
     RUN(test_frame_in_use_is_not_started_again);
