@@ -100,7 +100,7 @@ extern "C" {
 
 /* ASYNCIO_SECONDS - seconds to loop time: the nearest tick, at least one if positive; evaluated once. Freestanding:
  * give it constants, they are folded, and must fit into 31 bits of ticks; a double variable would link floating point
- * (asyncio_sleep_for, asyncio_call_at and asyncio_call_later_ticks take ticks). */
+ * (asyncio_sleep_ticks, asyncio_call_at and asyncio_call_later_ticks take ticks). */
 #if ASYNCIO_HOSTED
 static inline asyncio_time asyncio__seconds(double seconds)
 {
@@ -664,7 +664,9 @@ ASYNCIO__NOINLINE int asyncio__sleep_until(asyncio_task *task, asyncio_time when
  *   Memory     allocates nothing: the timer lies in the task. Cost: as asyncio_call_at.
  *   Source     tasks.py:sleep
  *
- * asyncio_sleep_for(task, ticks) - the same in ticks, also for a helper function that the coroutine calls: task is
+ * asyncio_sleep_ticks(ticks) - the same in ticks, which may be a variable on small chips, too.
+ *
+ * asyncio_sleep_for(task, ticks) - the same for a helper function that the coroutine calls: task is
  * asyncio_current_task(). Its status must be awaited in the same expression.
  */
 ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__sleep_for(asyncio_task *task, asyncio_time ticks,
@@ -694,6 +696,7 @@ ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__sleep(asyncio_task *task
 #else
 #define ASYNCIO__SLEEP(seconds, result) asyncio__sleep_for(ASYNCIO__CURRENT, ASYNCIO_SECONDS(seconds), result)
 #endif
+#define asyncio_sleep_ticks(ticks) asyncio__sleep_for(ASYNCIO__CURRENT, ticks, 0)
 #define asyncio_sleep(...) ASYNCIO__CAT(ASYNCIO__SLEEP_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
 #define ASYNCIO__SLEEP_1(seconds) ASYNCIO__SLEEP(seconds, 0)
 #define ASYNCIO__SLEEP_2(seconds, result) ASYNCIO__SLEEP(seconds, ASYNCIO__VALUE(result))

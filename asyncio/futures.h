@@ -794,24 +794,19 @@ static inline asyncio_task *asyncio_future_task(asyncio_future *future)
     return future->flags & ASYNCIO__TASK ? (asyncio_task *)(void *)future : NULL;
 }
 
-/* Its end is not for its waiters alone. */
-ASYNCIO__COLD void asyncio__future_ends(asyncio_future *future)
-{
-    if (future->flags & ASYNCIO__FORSAKEN)
-        asyncio__core_of(future->loop)->nudge = true;
-    if (future->flags & ASYNCIO__TARGET)
-        asyncio__core_of(future->loop)->stopping |= ASYNCIO__STOP_NEXT;
-    future->flags &= (uint16_t)~ASYNCIO__TARGET;
-}
-
 /* Settles the outcome and schedules every waiter, in order. Nothing runs before the loop's next iteration. */
 static inline void asyncio__future_settle(asyncio_future *future, unsigned flags, int err, asyncio_value value)
 {
     asyncio__node *node = future->waiters;
     if (ASYNCIO__UNLIKELY(future->flags & (ASYNCIO__FORSAKEN | ASYNCIO__TARGET))) {
-        asyncio__future_ends(future);
-        if (future->flags & ASYNCIO__FORSAKEN)
+        asyncio__core *core = asyncio__core_of(future->loop);
+        if (future->flags & ASYNCIO__TARGET)
+            core->stopping |= ASYNCIO__STOP_NEXT;
+        if (future->flags & ASYNCIO__FORSAKEN) {
+            core->nudge = true;
             flags &= ~ASYNCIO__UNREAD;
+        }
+        future->flags &= (uint16_t)~ASYNCIO__TARGET;
     }
     future->value = value;
     future->err = (int16_t)err;

@@ -29,7 +29,7 @@ ASYNC(blink, int pin; asyncio_time period; int count;)
     ASYNC_BEGIN;
     for (self->count = 0; self->count < 10; self->count++) {
         pins ^= (uint32_t)1 << self->pin;
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), self->period));
+        ASYNC_AWAIT(asyncio_sleep_ticks(self->period));
     }
     ASYNC_RETURN(self->count);
     ASYNC_FINALLY;

@@ -72,7 +72,7 @@ static uint32_t begin;
 ASYNC(sleeper, int i; asyncio_time ticks;)
 {
     ASYNC_BEGIN;
-    ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), self->ticks));
+    ASYNC_AWAIT(asyncio_sleep_ticks(self->ticks));
     log_number(self->i);
     CHECK_EQ(port_now - begin, self->ticks);
     ASYNC_END;
@@ -137,7 +137,7 @@ ASYNC(around, int i;)
 {
     ASYNC_BEGIN;
     for (self->i = 0; self->i < 10; self->i++)
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), 0x7fffffff));
+        ASYNC_AWAIT(asyncio_sleep_ticks(0x7fffffff));
     ASYNC_RETURN(self->i);
     ASYNC_END;
 }

@@ -12,7 +12,7 @@ ASYNC(worker, uint8_t led;)
 {
     ASYNC_BEGIN;
     board_led(self->led, true);
-    ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), 0));
+    ASYNC_AWAIT(asyncio_sleep_ticks(0));
     board_led(self->led, false);
     ASYNC_END;
 }
@@ -111,7 +111,7 @@ ASYNC(main_coro, FIELDS)
     asyncio_create_task(ASYNC_AT(&workers[0], worker));
     asyncio_create_task(ASYNC_AT(&workers[1], worker, .led = 1));
     USE;
-    ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), 0));
+    ASYNC_AWAIT(asyncio_sleep_ticks(0));
     ASYNC_END;
 }
 

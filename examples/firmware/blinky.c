@@ -10,7 +10,7 @@ ASYNC(blink, uint8_t led; bool on; asyncio_time period;)
     for (;;) {
         self->on = !self->on;
         board_led(self->led, self->on);
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), self->period));
+        ASYNC_AWAIT(asyncio_sleep_ticks(self->period));
     }
     ASYNC_END;
 }

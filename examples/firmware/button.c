@@ -18,9 +18,9 @@ ASYNC(blink, uint8_t pattern;)
     ASYNC_BEGIN;
     for (;;) {
         board_led(0, true);
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), ms(patterns[self->pattern][0])));
+        ASYNC_AWAIT(asyncio_sleep_ticks(ms(patterns[self->pattern][0])));
         board_led(0, false);
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), ms(patterns[self->pattern][1])));
+        ASYNC_AWAIT(asyncio_sleep_ticks(ms(patterns[self->pattern][1])));
     }
     ASYNC_FINALLY;
     board_led(0, false);

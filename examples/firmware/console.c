@@ -58,8 +58,7 @@ ASYNC(sensor, asyncio_time due; uint8_t number; sample next; asyncio_timeout lim
         }
         keep(&self->next);
         self->due += ASYNCIO_SECONDS(0.1);
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(),
-                                      self->due - asyncio_loop_time(asyncio_get_running_loop())));
+        ASYNC_AWAIT(asyncio_sleep_ticks(self->due - asyncio_loop_time(asyncio_get_running_loop())));
     }
     ASYNC_END;
 }

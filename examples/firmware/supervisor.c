@@ -50,7 +50,7 @@ ASYNC(supervisor, asyncio_time pause, started; uint8_t failures; int err;)
         }
         self->failures++;
         self->pause = self->pause == 0 ? ASYNCIO_SECONDS(0.1) : self->pause * 2;
-        ASYNC_AWAIT(asyncio_sleep_for(asyncio_current_task(), self->pause));
+        ASYNC_AWAIT(asyncio_sleep_ticks(self->pause));
     }
     ASYNC_RAISE(self->err);
     ASYNC_END;
