@@ -493,6 +493,7 @@ static inline void asyncio__inbox_set(asyncio_loop *loop, asyncio__node *head)
 /*
  * asyncio_call_soon_threadsafe - call_soon from any thread, or from an interrupt with storage of yours.
  *
+ *   loop       NULL: as call_soon's, which from another thread is ASYNCIO_ENOLOOP
  *   handle     as call_soon's, but zeroed before its first use: while it waits to be called, calling again does nothing
  *              (so an interrupt that comes faster than the loop runs cannot overflow anything). The callback may call
  *              again, with the same storage. NULL, from the heap: not in an interrupt.
@@ -539,6 +540,9 @@ static inline int asyncio_call_soon_threadsafe(asyncio_loop *loop, asyncio_handl
 {
     asyncio__node *head;
     unsigned waits;
+    loop = asyncio__loop_or_running(loop);
+    if (ASYNCIO__MISTAKE(loop == NULL))
+        return ASYNCIO_ENOLOOP;
     if (handle == NULL && (handle = asyncio__handle_init(loop, NULL)) == NULL)
         return ASYNCIO_ENOMEM;
     asyncio__lock(loop);

@@ -450,10 +450,10 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
 #define ASYNCIO__BASE 0
 #endif
 #if ASYNCIO_DENSE && ASYNCIO_LINES
-#define ASYNCIO__HERE(n) (self->coro.state = (n) - asyncio__base, self->coro.line = (uint16_t)__LINE__)
+#define ASYNCIO__HERE(n) (self->coro.state = (n) - asyncio__after_ASYNC_BEGIN, self->coro.line = (uint16_t)__LINE__)
 #define ASYNCIO__LINE_HERE (self->coro.line = (uint16_t)__LINE__)
 #else
-#define ASYNCIO__HERE(n) (self->coro.state = (n) - asyncio__base)
+#define ASYNCIO__HERE(n) (self->coro.state = (n) - asyncio__after_ASYNC_BEGIN)
 #define ASYNCIO__LINE_HERE ((void)0)
 #endif
 
@@ -740,7 +740,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
 
 /* ASYNC_BEGIN; ... ASYNC_END; - around the whole body. Falling into ASYNC_END returns 0. */
 #define ASYNC_BEGIN                                                                                                    \
-    enum { asyncio__base = ASYNCIO__BASE };                                                                            \
+    enum { asyncio__after_ASYNC_BEGIN = ASYNCIO__BASE };                                                               \
     if (0) {                                                                                                           \
         goto asyncio__error;                                                                                           \
     asyncio__error:                                                                                                    \
@@ -791,7 +791,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     asyncio__err = ASYNCIO__CHECKED(expr);                                                                             \
     if (asyncio__err == ASYNCIO__PENDING) {                                                                            \
         return asyncio__leave(ASYNCIO__PENDING);                                                                       \
-    case (n) - asyncio__base:;                                                                                         \
+    case (n) - asyncio__after_ASYNC_BEGIN:;                                                                            \
     }
 
 #if ASYNCIO_POISON
@@ -999,7 +999,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             ASYNCIO__HERE(in);                                                                                         \
             asyncio__err = asyncio__block_enter(&self->coro, ASYNCIO__CURRENT, b);                                     \
             if (0) {                                                                                                   \
-            case (in) - asyncio__base:                                                                                 \
+            case (in) - asyncio__after_ASYNC_BEGIN:                                                                    \
                 asyncio__err = asyncio__block_resume(&self->coro, ASYNCIO__CURRENT, b, asyncio__err);                  \
             }                                                                                                          \
             if (asyncio__err == ASYNCIO__PENDING)                                                                      \
@@ -1008,12 +1008,12 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
         } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
             if (0) {                                                                                                   \
-            case (out) - asyncio__base:;                                                                               \
+            case (out) - asyncio__after_ASYNC_BEGIN:;                                                                  \
             }                                                                                                          \
             ASYNCIO__HERE(wait);                                                                                       \
             asyncio__err = asyncio__block_leave(&self->coro, ASYNCIO__CURRENT, b);                                     \
             if (0) {                                                                                                   \
-            case (wait) - asyncio__base:                                                                               \
+            case (wait) - asyncio__after_ASYNC_BEGIN:                                                                  \
                 asyncio__err = asyncio__block_resume(&self->coro, ASYNCIO__CURRENT, b, asyncio__err);                  \
             }                                                                                                          \
             if (asyncio__err == ASYNCIO__PENDING)                                                                      \
@@ -1032,7 +1032,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
             ASYNCIO__BLOCK_OPENED(out, b);                                                                             \
         } else if ((b)->phase != ASYNCIO__BLOCK_OPEN) {                                                                \
             if (0) {                                                                                                   \
-            case (out) - asyncio__base:;                                                                               \
+            case (out) - asyncio__after_ASYNC_BEGIN:;                                                                  \
             }                                                                                                          \
             asyncio__err = asyncio__block_leave(&self->coro, ASYNCIO__CURRENT, b);                                     \
             if ((b)->err == (passes))                                                                                  \
@@ -1052,13 +1052,13 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
         goto asyncio__unwind;
 /* A block's number is higher than that of those around it. */
 #define ASYNCIO__ALL_CLOSED_FROM(n)                                                                                    \
-    if (ASYNCIO__MISTAKE((int)self->coro.handler >= (n) - asyncio__base)) {                                            \
+    if (ASYNCIO__MISTAKE((int)self->coro.handler >= (n) - asyncio__after_ASYNC_BEGIN)) {                               \
         ASYNCIO__LINE_HERE;                                                                                            \
         asyncio__err = asyncio__block_left_open(&self->coro, ASYNCIO__CURRENT, ASYNCIO__FILE);                         \
         goto asyncio__error;                                                                                           \
     }
 #if ASYNCIO_DENSE /* a handler number has 8 bits */
-#define ASYNCIO__HANDLER_FITS(n) ((void)sizeof(char[(n) - asyncio__base < 256 ? 1 : -1]))
+#define ASYNCIO__HANDLER_FITS(n) ((void)sizeof(char[(n) - asyncio__after_ASYNC_BEGIN < 256 ? 1 : -1]))
 #else
 #define ASYNCIO__HANDLER_FITS(n) ((void)0)
 #endif
@@ -1067,7 +1067,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
     asyncio__block_open(&self->coro, ASYNCIO__CURRENT, b);                                                             \
     (b)->outer = self->coro.handler;                                                                                   \
     (b)->phase = ASYNCIO__BLOCK_OPEN;                                                                                  \
-    self->coro.handler = (n) - asyncio__base
+    self->coro.handler = (n) - asyncio__after_ASYNC_BEGIN
 
 #ifdef __cplusplus
 #define ASYNCIO__AWAITED(x) asyncio__await(&self->coro, ASYNCIO__CURRENT, (x))

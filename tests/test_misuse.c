@@ -286,6 +286,7 @@ TEST(test_no_loop_is_the_running_one)
     CHECK_EQ(run(ASYNC_NEW(without_naming_it), NULL), 0);
     CHECK_LOG(ASYNCIO_CONTEXTS ? "soon context at later too" : "soon at later");
     CHECK_EQ(asyncio_call_soon(NULL, NULL, say, NULL), ASYNCIO_ENOLOOP);
+    CHECK_EQ(asyncio_call_soon_threadsafe(NULL, NULL, say, NULL), ASYNCIO_ENOLOOP);
     CHECK_EQ(asyncio_call_later(NULL, NULL, 1, say, NULL), ASYNCIO_ENOLOOP);
     CHECK_EQ(asyncio_call_at(NULL, NULL, 1, say, NULL), ASYNCIO_ENOLOOP);
 #if ASYNCIO_SELECTORS

@@ -1,5 +1,5 @@
 /* No ASYNC_BEGIN.
- * any: asyncio__base
+ * any: asyncio__after_ASYNC_BEGIN
  */
 #include "asyncio.h"
 
