@@ -487,6 +487,13 @@ ASYNCIO__COLD bool asyncio__coro_take(asyncio_coro *coro)
     return true;
 }
 
+/* Another thread will take it. Made in a loop of this thread, it leaves the list here; made in that one's, there. */
+static inline void asyncio__coro_hand_over(asyncio_coro *coro)
+{
+    if (coro->awaiter == &asyncio__untaken && asyncio__task_of(coro)->future.loop == asyncio__running_loop)
+        (void)asyncio__coro_take(coro);
+}
+
 /* The loop is being closed. Whoever has the coroutine may still take it. */
 ASYNCIO__COLD void asyncio__report_untaken(asyncio__core *core)
 {
@@ -510,6 +517,7 @@ static inline bool asyncio__coro_take(asyncio_coro *coro)
     (void)coro;
     return false;
 }
+static inline void asyncio__coro_hand_over(asyncio_coro *coro) { (void)coro; }
 #endif
 #if ASYNCIO__LISTS_UNTAKEN && ASYNCIO_POISON
 #define ASYNCIO__MADE(storage, file, line) asyncio__coro_made((asyncio_task *)(void *)(storage), file, line)

@@ -153,8 +153,8 @@ static inline int asyncio_run_coroutine_threadsafe(asyncio_root *root, asyncio_l
 {
     pthread_condattr_t attributes;
     int err = root == NULL ? ASYNCIO_ENOMEM : 0;
-    if (root != NULL) /* if it was made in a loop of this thread */
-        (void)asyncio__coro_take(asyncio__coro_of(root));
+    if (root != NULL)
+        asyncio__coro_hand_over(asyncio__coro_of(root));
     asyncio__clear(future, sizeof *future);
     pthread_mutex_init(&future->mutex, NULL);
     pthread_condattr_init(&attributes);

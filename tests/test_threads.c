@@ -436,6 +436,52 @@ TEST(test_run_coroutine_threadsafe)
     host_join(&host);
 }
 
+/* Made in the loop, given to a thread, which gives it to the loop: debug builds list it meanwhile. */
+struct errand {
+    pthread_t thread;
+    asyncio_loop *loop;
+    asyncio_root *root;
+    asyncio_value value;
+    int done;
+};
+static void *errand_run(void *arg)
+{
+    struct errand *errand = (struct errand *)arg;
+    asyncio_concurrent_future future;
+    if (asyncio_run_coroutine_threadsafe(errand->root, errand->loop, &future) == 0)
+        (void)asyncio_concurrent_future_result(&future, -1, &errand->value);
+    asyncio_concurrent_future_destroy(&future);
+    set_flag(&errand->done);
+    return NULL;
+}
+ASYNC(sends, struct errand errands[8]; struct errand *errand; asyncio_task *held; int i; int sum;)
+{
+    ASYNC_BEGIN;
+    for (self->i = 0; self->i < 8; self->i++) {
+        self->errand = &self->errands[self->i];
+        self->errand->loop = asyncio_get_running_loop();
+        self->errand->root = ASYNC_NEW(add, .a = self->i, .b = 1);
+        CHECK_EQ(pthread_create(&self->errand->thread, NULL, errand_run, self->errand), 0);
+        asyncio_create_task(ASYNC_NEW(add), .into = &self->held);
+        ASYNC_AWAIT(self->held);
+        asyncio_task_release(self->held);
+    }
+    for (self->i = 0; self->i < 8; self->i++) {
+        while (!__atomic_load_n(&self->errands[self->i].done, __ATOMIC_ACQUIRE))
+            ASYNC_AWAIT(asyncio_sleep(0));
+        pthread_join(self->errands[self->i].thread, NULL);
+        self->sum += (int)self->errands[self->i].value;
+    }
+    ASYNC_RETURN(self->sum);
+    ASYNC_END;
+}
+TEST(test_run_coroutine_threadsafe_of_one_made_in_the_loop)
+{
+    asyncio_value sum = 0;
+    CHECK_EQ(asyncio_run(ASYNC_NEW(sends), .result = &sum), 0);
+    CHECK_EQ(sum, 36);
+}
+
 TEST(test_run_coroutine_threadsafe_with_exception)
 {
     struct host host;
@@ -681,6 +727,7 @@ int main(void)
     RUN(test_the_last_call_may_end_the_loop);
     RUN(test_one_loop_per_thread);
     RUN(test_run_coroutine_threadsafe);
+    RUN(test_run_coroutine_threadsafe_of_one_made_in_the_loop);
     RUN(test_run_coroutine_threadsafe_with_exception);
     RUN(test_run_coroutine_threadsafe_with_timeout);
     RUN(test_run_coroutine_threadsafe_task_cancelled);
