@@ -88,11 +88,13 @@ static inline void asyncio__waiting_done(asyncio_future *future, void *arg)
     asyncio__waiting_release(waiting);
 }
 
-/* Callbacks that were to run yet would only have counted. After a loop's close nobody is left to release children. */
+/* Callbacks that were to run yet would only have counted; in a closed loop not even that, and nobody is left there to
+ * release children. */
 static inline void asyncio__waiting_unhook(asyncio__waiter *waiter)
 {
     asyncio_waiting *waiting = (asyncio_waiting *)(void *)waiter;
     asyncio_loop *loop = waiter->outer.future.loop;
+    bool closed = asyncio__core_of(loop)->closed;
     size_t i;
     asyncio_handle_cancel(&waiting->timer);
     for (i = 0; i < waiting->count; i++) {
@@ -100,12 +102,12 @@ static inline void asyncio__waiting_unhook(asyncio__waiter *waiter)
         if (child->future == NULL)
             continue;
         if (child->owner == waiting) {
-            if (child->link.handle.flags & ASYNCIO__HANDLE_QUEUED)
+            if (!closed && (child->link.handle.flags & ASYNCIO__HANDLE_QUEUED))
                 (void)asyncio__waiting_count(waiting, child->future);
             asyncio_handle_cancel(&child->link.handle);
             child->owner = NULL;
         }
-        if (asyncio__core_of(loop)->closed)
+        if (closed)
             asyncio__child_drop(child, loop);
     }
 }

@@ -133,7 +133,7 @@ static void on_report(asyncio_loop *loop, const asyncio_exception_context *conte
             world.idle++;
     } else if (context->err == ASYNCIO_ENOMEM) {
         world.told = true;
-    } else if (context->err != 0) {
+    } else if (context->err != 0 && !ends_with(message, "outside of its TaskGroup's block")) { /* it has an outcome */
         asyncio_default_exception_handler(loop, context, NULL);
     }
 }
