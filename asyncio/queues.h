@@ -387,8 +387,10 @@ static inline bool asyncio__queue_turn_cancel(asyncio_task *task, asyncio_value 
     return false;
 }
 
-static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asyncio_task *task, void *item);
-static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asyncio_task *task, const void *item);
+ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__queue_get(asyncio_task *task, asyncio_queue *queue,
+                                                                       void *item);
+ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__queue_put(asyncio_task *task, asyncio_queue *queue,
+                                                                       const void *item);
 
 /* The turn of one that was woken: it may find that others were faster, and queue up again. */
 static inline int asyncio__queue_turn_over(asyncio_task *task, asyncio_status status)
@@ -407,7 +409,7 @@ static inline int asyncio__getter_run(asyncio__node *node)
         return 0;
     }
     node->wait = NULL;
-    return asyncio__queue_turn_over(task, asyncio__queue_try_get(queue, task, (void *)*asyncio__word_of(task)));
+    return asyncio__queue_turn_over(task, asyncio__queue_get(task, queue, (void *)*asyncio__word_of(task)));
 }
 static inline int asyncio__putter_run(asyncio__node *node)
 {
@@ -419,7 +421,7 @@ static inline int asyncio__putter_run(asyncio__node *node)
         return 0;
     }
     node->wait = NULL;
-    return asyncio__queue_turn_over(task, asyncio__queue_try_put(queue, task, (const void *)*asyncio__word_of(task)));
+    return asyncio__queue_turn_over(task, asyncio__queue_put(task, queue, (const void *)*asyncio__word_of(task)));
 }
 static inline void asyncio__getter_turn_detach(asyncio_task *task)
 {
@@ -443,11 +445,12 @@ static const asyncio__wait asyncio__putter_wait[2] = {
     {asyncio__putter_run, NULL, asyncio__putter_turn_detach, asyncio__queue_turn_cancel,
      ASYNCIO__IN_TURN, 0 ASYNCIO__WHAT("about to put into a Queue")}};
 
-static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asyncio_task *task, void *item)
+/* What is not the usual get or put: nothing is there; no room, or no more is taken. */
+static inline asyncio_status asyncio__queue_wait_get(asyncio_task *task, asyncio_queue *queue, void *item)
 {
     asyncio_status status;
-    if (ASYNCIO__LIKELY(queue->count != 0) || queue->closing)
-        return asyncio__status(asyncio_queue_get_nowait(queue, item), 0);
+    if (queue->closing)
+        return asyncio__status(ASYNCIO_EQUEUESHUTDOWN, 0);
     if (ASYNCIO__MISTAKE(queue->loop == NULL && asyncio__queue_unready(queue)))
         return asyncio__status(ASYNCIO_ENOINIT, 0);
     status = asyncio__wait_in(task, asyncio__getter_wait, queue, &queue->getters, &queue->loop);
@@ -455,12 +458,12 @@ static inline asyncio_status asyncio__queue_try_get(asyncio_queue *queue, asynci
         status.value = (asyncio_value)item;
     return status;
 }
-static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asyncio_task *task, const void *item)
+static inline asyncio_status asyncio__queue_wait_put(asyncio_task *task, asyncio_queue *queue, const void *item)
 {
     asyncio_status status;
-    if (ASYNCIO__UNLIKELY(queue->closing))
+    if (queue->closing)
         return asyncio__status(ASYNCIO_EQUEUESHUTDOWN, 0);
-    if (ASYNCIO__LIKELY(queue->count < queue->capacity) || !asyncio_queue_full(queue)) /* capacity <= maxsize */
+    if (!asyncio_queue_full(queue))
         return asyncio__status(asyncio__queue_add(queue, item), 0);
     status = asyncio__wait_in(task, asyncio__putter_wait, queue, &queue->putters, &queue->loop);
     if (status.code == ASYNCIO__PENDING)
@@ -483,14 +486,19 @@ static inline asyncio_status asyncio__queue_try_put(asyncio_queue *queue, asynci
  */
 #define asyncio_queue_put(queue, item) asyncio__queue_put(ASYNCIO__CURRENT, queue, item)
 #define asyncio_queue_get(queue, item) asyncio__queue_get(ASYNCIO__CURRENT, queue, item)
-ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__queue_put(asyncio_task *task, asyncio_queue *queue,
-                                                                  const void *item)
+ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__queue_put(asyncio_task *task, asyncio_queue *queue,
+                                                                       const void *item)
 {
-    return asyncio__queue_try_put(queue, task, item);
+    if (ASYNCIO__LIKELY(queue->count < queue->capacity && !queue->closing)) /* which is never above maxsize */
+        return asyncio__status(asyncio__queue_add(queue, item), 0);
+    return asyncio__queue_wait_put(task, queue, item);
 }
-ASYNCIO__HOT ASYNCIO__NODISCARD asyncio_status asyncio__queue_get(asyncio_task *task, asyncio_queue *queue, void *item)
+ASYNCIO__HOT_ONCE ASYNCIO__NODISCARD asyncio_status asyncio__queue_get(asyncio_task *task, asyncio_queue *queue,
+                                                                       void *item)
 {
-    return asyncio__queue_try_get(queue, task, item);
+    if (ASYNCIO__LIKELY(queue->count != 0))
+        return asyncio__status(asyncio_queue_get_nowait(queue, item), 0);
+    return asyncio__queue_wait_get(task, queue, item);
 }
 
 /* ---- Work that is done ---- */
