@@ -506,7 +506,7 @@ ASYNCIO__COLD int asyncio__block_left_open(asyncio_coro *self, asyncio_task *tas
  */
 #define ASYNC(...)                                                                                                     \
     ASYNCIO__CAT(ASYNCIO__FRAME_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)                                             \
-    static ASYNCIO__RESUME(ASYNCIO__FIRST(__VA_ARGS__));                                                               \
+    ASYNCIO__INLINE ASYNCIO__RESUME(ASYNCIO__FIRST(__VA_ARGS__));                                                      \
     ASYNCIO__BODY(ASYNCIO__FIRST(__VA_ARGS__))
 #define ASYNC_DECLARE(...)                                                                                             \
     ASYNCIO__CAT(ASYNCIO__FRAME_, ASYNCIO__MANY(__VA_ARGS__))(__VA_ARGS__)                                             \
