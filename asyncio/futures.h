@@ -355,9 +355,10 @@ static inline void asyncio__list_append(asyncio__node **head, asyncio__node *nod
         node->prev = node;
         *head = node;
     } else {
-        node->prev = (*head)->prev;
-        (*head)->prev->next = node;
-        (*head)->prev = node;
+        asyncio__node *first = *head, *last = first->prev; /* read once: for a compiler `head` may lie in a node */
+        last->next = node;
+        first->prev = node;
+        node->prev = last;
     }
 }
 
