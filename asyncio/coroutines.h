@@ -745,6 +745,7 @@ static inline asyncio_future *asyncio__ensure_root(asyncio_root *root)
         goto asyncio__error;                                                                                           \
     asyncio__error:                                                                                                    \
         asyncio__raise(&self->coro, ASYNCIO__CURRENT, asyncio__err, ASYNCIO__FUNCTION, ASYNCIO__FILE);                 \
+        asyncio__err = 0; /* not needed any more: or every resumption would make room to keep it over that call */     \
         goto asyncio__unwind;                                                                                          \
     asyncio__unwind:                                                                                                   \
         ASYNCIO__ASSUME(self->coro.handler != 0); /* never back to the start: else the body is compiled as a loop */   \
