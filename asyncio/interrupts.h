@@ -262,7 +262,7 @@ static const asyncio__wait asyncio__isr_queue_kind = {NULL, asyncio__isr_queue_w
  * asyncio_isr_queue_init - an empty queue; as asyncio_isr_event_init. asyncio_isr_queue_close - as its close.
  *
  *   loop       not NULL: the one that its tasks run in
- *   items      room for `capacity` items of `size` bytes; stays where it is
+ *   items      room for `capacity` items of `size` bytes, both at most 65535; stays where it is
  *   Suspend    never. Return nothing.
  *
  * asyncio_isr_queue_put - add an item. From an interrupt, a thread or the loop.
