@@ -947,6 +947,7 @@ TEST(test_that_no_scenario_was_forgotten)
 
 int main(void)
 {
+    (void)signal(SIGINT, SIG_DFL); /* a shell's background jobs begin with it ignored */
     read_trace();
     SCENARIOS(RUN_SCENARIO, RUN_SCENARIO)
     RUN(test_that_no_scenario_was_forgotten);

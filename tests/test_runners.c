@@ -661,6 +661,7 @@ TEST(test_deadlock_is_noticed)
 
 int main(void)
 {
+    (void)signal(SIGINT, SIG_DFL); /* a shell's background jobs begin with it ignored */
     RUN(test_run_return);
     RUN(test_run_raises);
     RUN(test_exit_status);

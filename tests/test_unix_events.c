@@ -365,6 +365,7 @@ TEST(test_the_callback_may_do_anything)
 
 int main(void)
 {
+    (void)signal(SIGINT, SIG_DFL); /* a shell's background jobs begin with it ignored */
     RUN(test_order);
     RUN(test_add_signal_handler);
     RUN(test_removal_restores);
