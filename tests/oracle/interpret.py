@@ -1040,7 +1040,10 @@ class Program:
         limit = None if limit == 'none' else self.value(limit)
 
         async def awaited(call, note):
-            return await asyncio.wait_for(aw.make(call), None if limit is None else limit(call) / UNIT)
+            awaitable, timeout = aw.make(call), None if limit is None else limit(call) / UNIT
+            if timeout is not None and timeout <= 0:
+                self.stop_listening()  # a shield is cancelled at once
+            return await asyncio.wait_for(awaitable, timeout)
 
         def waiting(call):
             return Waiting([aw.x(call)]) if aw.x else None
