@@ -297,7 +297,7 @@ static inline asyncio_future *asyncio_future_new(asyncio_loop *loop)
 /*
  * asyncio_call_soon - have callback(arg) called in the next iteration. From the loop's own thread only.
  *
- *   loop       NULL: the running loop of this thread
+ *   loop       NULL: the running loop of this thread (not with ASYNCIO_CHECKS 0)
  *   handle     storage for it, yours until it was called or cancelled, so that you can cancel it; not while it is in
  *              use already, which would corrupt the loop's lists. NULL: from the heap, and freed before the call.
  *   Suspends   never

@@ -65,15 +65,6 @@ static inline const char *asyncio_strerror(int err)
     return strerror(err);
 }
 
-/*
- * asyncio_print_error - print the chain of awaits that an error passed, like Python's traceback, and "Name: [code]
- * text"; of ASYNCIO_EGROUP also the first error in it and its chain, of ASYNCIO_ECANCELLED its message.
- *
- *   loop       the one that the error occurred in
- *   detail     the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown
- *   Suspends   never. Returns nothing; allocates nothing. Cost: O(frames that it passed).
- *   Source     traceback.py:print_exception
- */
 /* There is no loop, and so no exception handler, to tell of a coroutine that will never run. */
 ASYNCIO__WEAK void asyncio__tell_no_loop(void)
 {
@@ -97,6 +88,16 @@ static inline void asyncio__print_frame(FILE *file, const asyncio_frame_info *fr
         asyncio__print_code(file, frame->err);
     }
 }
+
+/*
+ * asyncio_print_error - print the chain of awaits that an error passed, like Python's traceback, and "Name: [code]
+ * text"; of ASYNCIO_EGROUP also the first error in it and its chain, of ASYNCIO_ECANCELLED its message.
+ *
+ *   loop       the one that the error occurred in
+ *   detail     the error's: a context's, or what ASYNC_CATCH_INTO gave; 0: unknown
+ *   Suspends   never. Returns nothing; allocates nothing. Cost: O(frames that it passed).
+ *   Source     traceback.py:print_exception
+ */
 static inline void asyncio_print_error(FILE *file, asyncio_loop *loop, int err, asyncio_value detail)
 {
     const asyncio_frame_info *frame;

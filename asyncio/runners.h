@@ -352,17 +352,6 @@ static inline int asyncio_runner_close(asyncio_runner *runner)
     return 0;
 }
 
-/*
- * asyncio_run(coro, .option = value, ...) - run the main coroutine of a program. See the top of this file.
- *
- *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
- *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet (a deadlock is
- *              reported anyhow). Fit for main's return: the low byte is not 0, except of a code of your own that is a
- *              multiple of 256.
- *   Memory     the loop on the stack (asyncio_loop_init) and its resources, released before it returns. Frames of main
- *              and of the tasks that it leaves behind go last: they may wait for what lies in one another's.
- *   Source     runners.py:run. Differs: .loop instead of loop_factory.
- */
 #if ASYNCIO_HOSTED
 static inline void asyncio__print_end(asyncio_loop *loop, int err, asyncio_value detail)
 {
@@ -374,6 +363,18 @@ static inline void asyncio__print_end(asyncio_loop *loop, int err, asyncio_value
         fprintf(stderr, "asyncio_run: %s\n", asyncio_strerror(err));
 }
 #endif
+
+/*
+ * asyncio_run(coro, .option = value, ...) - run the main coroutine of a program. See the top of this file.
+ *
+ *   coro       from ASYNC_NEW or ASYNC_AT; options by name, may be left out: see asyncio_run_options
+ *   Returns    as asyncio_runner_run; an error is printed with the awaits that it passed, unless .quiet (a deadlock is
+ *              reported anyhow). Fit for main's return: the low byte is not 0, except of a code of your own that is a
+ *              multiple of 256.
+ *   Memory     the loop on the stack (asyncio_loop_init) and its resources, released before it returns. Frames of main
+ *              and of the tasks that it leaves behind go last: they may wait for what lies in one another's.
+ *   Source     runners.py:run. Differs: .loop instead of loop_factory.
+ */
 static inline int asyncio__run(asyncio_root *root, const asyncio_run_options *options)
 {
     asyncio_runner runner;

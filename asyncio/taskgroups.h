@@ -404,7 +404,7 @@ static inline int asyncio__group_start(asyncio_taskgroup *group, asyncio_root *r
 }
 
 ASYNCIO__NOINLINE int asyncio__group_create_task(asyncio_taskgroup *group, asyncio_root *root,
-                                             asyncio_task_options *options)
+                                                 asyncio_task_options *options)
 {
     asyncio_taskgroup_child *child;
     if (asyncio__group_refused(group))

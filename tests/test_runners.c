@@ -129,28 +129,23 @@ TEST(test_run_from_running_loop)
 
 static char printed[4096];
 static int saved_stderr;
-static char capture_path[] = "/tmp/test_runners.XXXXXX";
+static FILE *capture_file;
 static void capture(void)
 {
-    int file = mkstemp(capture_path);
-    CHECK(file >= 0);
+    capture_file = tmpfile();
+    CHECK(capture_file != NULL);
     fflush(stderr);
     saved_stderr = dup(2);
-    CHECK_EQ(dup2(file, 2), 2);
-    close(file);
+    CHECK_EQ(dup2(fileno(capture_file), 2), 2);
 }
 static void captured(void)
 {
-    ssize_t size;
-    int file = open(capture_path, O_RDONLY);
     fflush(stderr);
     dup2(saved_stderr, 2);
     close(saved_stderr);
-    size = read(file, printed, sizeof printed - 1);
-    printed[size > 0 ? size : 0] = '\0';
-    close(file);
-    unlink(capture_path);
-    memcpy(strrchr(capture_path, '.') + 1, "XXXXXX", 6);
+    rewind(capture_file);
+    printed[fread(printed, 1, sizeof printed - 1, capture_file)] = '\0';
+    fclose(capture_file);
 }
 ASYNC(passes, struct give sub;)
 {
